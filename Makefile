@@ -1,0 +1,58 @@
+# make demo   see a secured application at work        make test   run the tests
+# Each target sets up what it needs, in its own virtual environment; Python 3.11 or newer is all it asks for.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# The other interpreters on which the tests run too, where they are found.
+VERSIONS := 3.12 3.13 3.14
+find_python = $(firstword $(shell command -v python$(1) 2>/dev/null) $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python))
+
+.PHONY: demo serve test test-pythons lint format bench wheel clean
+
+demo: $(VENV)/demo.installed
+	$(BIN)/python -m examples.demo
+
+serve: $(VENV)/demo.installed
+	$(BIN)/python -m examples.demo --serve
+
+test: $(VENV)/test.installed
+	$(BIN)/python -m pytest --numprocesses=auto --cov --cov-report=term
+
+test-pythons:
+	@for version in $(foreach v,$(VERSIONS),$(if $(call find_python,$(v)),$(v)=$(call find_python,$(v)))); do \
+	  echo "== tests on Python $${version%%=*}"; \
+	  $(MAKE) --no-print-directory VENV=.venv-$${version%%=*} PYTHON=$${version#*=} .venv-$${version%%=*}/test.installed || exit 1; \
+	  .venv-$${version%%=*}/bin/python -m pytest --numprocesses=auto || exit 1; \
+	done
+
+lint: $(VENV)/lint.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/lint.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/bench.installed
+	$(BIN)/python -m bench
+
+wheel: $(VENV)/test.installed
+	$(PIP) install build
+	$(BIN)/python -m build
+
+clean:
+	rm -rf .venv .venv-* dist .coverage .hypothesis .mypy_cache .ruff_cache
+
+# One stamp per dependency group: `make demo` does not wait for the linters.
+$(VENV)/%.installed: pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "asgisec needs Python 3.11 or newer; set PYTHON=/path/to/it"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing what 'make $*' needs into $(VENV)"
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@$(PIP) install --group $* --editable .
+	@touch $@

@@ -1,0 +1,84 @@
+"""The two trees of errors: `ConfigError` for the developer, at start; `SecurityError` for the peer, per request.
+
+A `ConfigError` names the option, shows the value and says what to write instead. It is raised where the object is
+constructed, never by traffic, and by `raise`, never by `assert`, which `python -O` removes.
+
+A `SecurityError` is a refusal. It derives from Starlette's `HTTPException`, so that FastAPI and Starlette answer with
+its status even where nothing of asgisec is installed; the pass answers it as an RFC 9457 problem document. Its `detail`
+is a fixed text that is safe to send; what a request contained never becomes part of it.
+"""
+
+from collections.abc import Mapping
+from reprlib import Repr
+from typing import ClassVar
+
+from starlette.exceptions import HTTPException
+
+__all__ = ["BadRequest", "ConfigError", "OriginNotAllowed", "SecurityError"]
+
+_shown = Repr()
+_shown.maxstring = _shown.maxother = 120
+
+
+class ConfigError(ValueError):
+    """A wrong configuration, found when the object is constructed or the application starts.
+
+    Args:
+        option: The option as the developer wrote it: `CORS(allow_origins=)`.
+        value: The value found there; shown, shortened. Never pass a secret: pass `...`, which is shown as "(hidden)".
+        mend: What to write instead.
+    """
+
+    def __init__(self, option: str, value: object, mend: str) -> None:
+        super().__init__(option, value, mend)
+        self.option = option
+        self.value = value
+        self.mend = mend
+
+    def __str__(self) -> str:
+        shown = "(hidden)" if self.value is ... else _shown.repr(self.value)
+        return f"{self.option} got {shown}: {self.mend}"
+
+
+class SecurityError(HTTPException):
+    """A refusal: what the peer is told, and in one word why.
+
+    Args:
+        detail: A fixed text for the peer; the class's own where none is given.
+        reason: The closed, machine-readable reason that logs and metrics count; the class's own where none is given.
+        headers: Headers that belong to the refusal, such as a challenge.
+        members: Further members of the problem document (RFC 9457 section 3.2).
+    """
+
+    status: ClassVar[int] = 403
+    problem_type: ClassVar[str] = "about:blank"
+    close_code: ClassVar[int] = 1008
+    default_detail: ClassVar[str] = "This request is not allowed."
+    default_reason: ClassVar[str] = "refused"
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        reason: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(self.status, detail or self.default_detail, dict(headers) if headers else None)
+        self.reason = reason or self.default_reason
+        self.members = members or {}
+
+
+class BadRequest(SecurityError):
+    """400: the request contradicts itself, so that two readers could understand it differently."""
+
+    status = 400
+    default_detail = "This request is malformed."
+    default_reason = "bad_request"
+
+
+class OriginNotAllowed(SecurityError):
+    """403: a page of an origin that is not allowed tried to open a WebSocket."""
+
+    default_detail = "Connections from this origin are not allowed."
+    default_reason = "origin_not_allowed"
