@@ -1,0 +1,26 @@
+"""API security for FastAPI and every other ASGI framework: many policies, one pass."""
+
+from asgisec.context import RequestIDFilter, add_request_id, request_id, trace_id, traceparent
+from asgisec.policies.cors import CORS
+from asgisec.policies.request_id import RequestID
+from asgisec.policies.security_headers import HSTS, SecurityHeaders
+from asgisec.policies.trusted_hosts import TrustedHosts
+from asgisec.policy import Answer, Exchange, Policy
+from asgisec.stack import SecurityMiddleware
+
+__all__ = [
+    "CORS",
+    "HSTS",
+    "Answer",
+    "Exchange",
+    "Policy",
+    "RequestID",
+    "RequestIDFilter",
+    "SecurityHeaders",
+    "SecurityMiddleware",
+    "TrustedHosts",
+    "add_request_id",
+    "request_id",
+    "trace_id",
+    "traceparent",
+]

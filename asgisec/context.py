@@ -1,0 +1,94 @@
+"""The ids of the request being served, for whoever logs or calls other services while serving it.
+
+They live in one context variable that the `RequestID` policy sets and resets, so they are right in tasks and threads
+started while serving. In a log record they are never `None`: a formatter that names them works outside of requests too.
+
+    handler.addFilter(RequestIDFilter())
+    handler.setFormatter(logging.Formatter("%(levelname)s [%(request_id)s] %(message)s"))
+
+    structlog.configure(processors=[add_request_id, structlog.processors.JSONRenderer()])
+"""
+
+import logging
+import secrets
+from collections.abc import MutableMapping
+from contextvars import ContextVar
+from typing import Any
+
+from asgisec._ids import UUID7
+from asgisec._wire.traceparent import parse_traceparent
+
+__all__ = ["RequestIDFilter", "Trace", "add_request_id", "current", "new_id", "request_id", "trace_id", "traceparent"]
+
+new_id = UUID7()
+
+_SAMPLED = 1  # the only flag that version 00 defines; others must be sent as zero (Trace Context section 3.2.2.5)
+
+
+class Trace:
+    """The ids of one request; the trace is read, or begun, when somebody asks."""
+
+    __slots__ = ("_ids", "_inbound", "request_id")
+
+    def __init__(self, request_id: str, inbound: bytes | None) -> None:
+        self.request_id = request_id
+        self._inbound = inbound
+        self._ids: tuple[str, str, int] | None = None
+
+    def ids(self) -> tuple[str, str, int]:
+        """Return the trace id, the id of this application's span, and the flags."""
+        if self._ids is None:
+            parent = parse_traceparent(self._inbound) if self._inbound is not None else None
+            trace, flags = (parent.trace_id, parent.flags & _SAMPLED) if parent else (new_id(), 0)
+            self._ids = (trace, secrets.token_hex(8), flags)
+        return self._ids
+
+
+current: ContextVar[Trace | None] = ContextVar("asgisec_trace", default=None)
+
+
+def request_id() -> str | None:
+    """Return the id of the request being served; `None` outside of one."""
+    trace = current.get()
+    return None if trace is None else trace.request_id
+
+
+def trace_id() -> str | None:
+    """Return the W3C trace id of the request being served; `None` outside of one."""
+    trace = current.get()
+    return None if trace is None else trace.ids()[0]
+
+
+def traceparent() -> str | None:
+    """Return the `traceparent` header to send with calls to other services; `None` outside of a request."""
+    trace = current.get()
+    return None if trace is None else "00-{}-{}-{:02x}".format(*trace.ids())
+
+
+class RequestIDFilter(logging.Filter):
+    """Put `request_id` and `trace_id` on every log record that passes.
+
+    Args:
+        name: As for `logging.Filter`: let only records of this logger and those below it pass.
+        default: What stands there outside of a request.
+        length: Cut the request id to this many characters; whole where left out.
+    """
+
+    def __init__(self, name: str = "", *, default: str = "-", length: int | None = None) -> None:
+        super().__init__(name)
+        self._default = default
+        self._length = length
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Add the ids to the record."""
+        record.request_id = (request_id() or self._default)[: self._length]
+        record.trace_id = trace_id() or self._default
+        return super().filter(record)
+
+
+def add_request_id(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Put `request_id` and `trace_id` into an event, as a structlog processor; ids that are there already stay."""
+    if (trace := current.get()) is not None:
+        event.setdefault("request_id", trace.request_id)
+        event.setdefault("trace_id", trace.ids()[0])
+    return event

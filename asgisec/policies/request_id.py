@@ -1,0 +1,126 @@
+"""One id per request: in the scope, in every log record, on every response, so that a report finds its log lines.
+
+- A well-formed inbound id is kept (1 to 128 of `A-Za-z0-9._~+/=:@-`), so that the id a gateway gave stays; any other is
+  dropped and never reflected, which leaves no room for header or log injection.
+- Otherwise an id is made: UUIDv7, 32 lower-case hexadecimal digits.
+- `scope["state"]["request_id"]`, `request_id()`, and the response header exactly once, on every response. One that the
+  application set stays.
+- A valid W3C `traceparent` is continued: `trace_id()` is its trace id, `traceparent()` what to send with calls to other
+  services. Where there is none, or an invalid one, a trace begins here.
+- A second `RequestID` inside takes over the id of the first: a request has one.
+
+This policy refuses nothing. Ids that clients choose can collide on purpose: never use one as a key of anything. At an
+edge where clients are not trusted to correlate their own requests, say `trust_inbound=False`.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from asgisec._wire.headers import Pair
+from asgisec.context import Trace, current, new_id
+from asgisec.errors import ConfigError
+from asgisec.policies._options import a_bool, header_name
+from asgisec.policy import Exchange, Policy
+
+__all__ = ["RequestID"]
+
+_WELL_FORMED = re.compile(rb"[A-Za-z0-9._~+/=:@-]{1,128}").fullmatch
+_MEND = "write a callable that returns 1 to 128 of A-Za-z0-9._~+/=:@-"
+_MEMO = "asgisec.trace"
+
+
+@dataclass(frozen=True)
+class RequestID(Policy):
+    """Give every request an id.
+
+    Args:
+        header: The request and response header.
+        trust_inbound: Keep a well-formed inbound id, and continue an inbound trace.
+        generator: Makes an id; UUIDv7 where left out. What it makes must be well-formed.
+        validator: Narrows which well-formed inbound ids are kept: one for which it is false, or raises, is dropped.
+        update_request_header: Show the id to the application in its request headers, too.
+
+    Raises:
+        ConfigError: The header is no token, or the generator makes an id that is not well-formed.
+    """
+
+    header: str = "X-Request-ID"
+    trust_inbound: bool = True
+    generator: Callable[[], str] | None = None
+    validator: Callable[[str], bool] | None = None
+    update_request_header: bool = False
+    _name: bytes = field(init=False, repr=False, compare=False)
+
+    may_refuse: ClassVar[bool] = False
+    tracks_names: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_name", header_name("RequestID(header=)", self.header))
+        a_bool("RequestID(trust_inbound=)", self.trust_inbound)
+        a_bool("RequestID(update_request_header=)", self.update_request_header)
+        if self.validator is not None and not callable(self.validator):
+            raise ConfigError("RequestID(validator=)", self.validator, "write a callable that takes an id, or None")
+        if self.generator is not None:
+            made = self.generator() if callable(self.generator) else self.generator
+            if not callable(self.generator) or not _is_id(made):
+                raise ConfigError("RequestID(generator=)", made, _MEND)
+
+    def on_request(self, exchange: Exchange) -> None:
+        """Take the request's id, or make one."""
+        trace = exchange.memo[_MEMO] = exchange.recall(_MEMO) or self._begin(exchange)
+        if self.update_request_header:
+            scope = exchange.scope
+            rest = [pair for pair in scope["headers"] if pair[0] != self._name]
+            scope["headers"] = [*rest, (self._name, trace.request_id.encode())]
+
+    def _begin(self, exchange: Exchange) -> Trace:
+        inbound = traceparent = None
+        if self.trust_inbound:
+            inbound = exchange.headers.get(self._name)
+            traceparent = exchange.headers.get(b"traceparent")
+        if inbound is not None and _WELL_FORMED(inbound) and (self.validator is None or self._valid(inbound)):
+            request_id = inbound.decode()
+        else:
+            request_id = new_id() if self.generator is None else self._generate(self.generator)
+        trace = Trace(request_id, traceparent)
+        exchange.memo[id(self)] = current.set(trace)
+        exchange.state["request_id"] = request_id
+        return trace
+
+    def _valid(self, inbound: bytes) -> bool:
+        try:
+            return bool(self.validator and self.validator(inbound.decode()))
+        except Exception:  # noqa: BLE001 - validators such as `UUID` raise what they like; to drop the id is the safe side
+            return False
+
+    @staticmethod
+    def _generate(generator: Callable[[], str]) -> str:
+        # It was tried at construction. Should it make something else later, no response is worth a split header.
+        made = generator()
+        return made if _is_id(made) else new_id()
+
+    def on_response(self, exchange: Exchange, headers: list[Pair]) -> None:
+        """Put the id on the response, unless one is there; of several leave the first."""
+        name = self._name
+        if name not in exchange.names:
+            exchange.names.add(name)
+            headers.append((name, exchange.memo[_MEMO].request_id.encode()))
+        else:
+            first = next(pair for pair in headers if pair[0] == name)
+            headers[:] = [pair for pair in headers if pair[0] != name or pair is first]
+
+    def on_end(self, exchange: Exchange, error: BaseException | None) -> None:
+        """Leave the context as it was."""
+        token = exchange.memo.pop(id(self), None)
+        if token is not None:
+            try:
+                current.reset(token)
+            except ValueError:
+                # A request's coroutine that nobody awaits any more is closed from another context, which never saw it.
+                current.set(None)
+
+
+def _is_id(made: object) -> bool:
+    return isinstance(made, str) and made.isascii() and _WELL_FORMED(made.encode()) is not None

@@ -1,0 +1,295 @@
+"""The one pass: any number of policies around an application, in one middleware.
+
+    app = SecurityMiddleware(app, RequestID(), TrustedHosts(["api.example.com"]), SecurityHeaders())
+
+- The first policy listed is the outermost: requests meet policies in the order listed, responses in reverse.
+- A policy that answers a request gets its answer dressed by the policies outside of it.
+- A pass directly around a pass is one pass; around anything else it is a pass of its own, which does not repeat what
+  the outer one did.
+- A header that may come once only and is repeated is answered with 400, before the first policy that may refuse.
+- A WebSocket is refused by a response where the server can send one (`websocket.http.response`), else closed.
+- An exception that reaches the outermost pass before a response started is answered with 500, without a word of it, and
+  goes on to the server's log. Inside a framework's middleware stack that answer is the framework's.
+
+This module is the only one that sends.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from inspect import iscoroutine
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+from anyio import move_on_after
+
+from asgisec._plan import Plan, dress
+from asgisec._wire.headers import Pair, join_repeated
+from asgisec.errors import SecurityError
+from asgisec.policy import Answer, Exchange, Policy, Receive, Scope, path_below_root
+
+__all__ = ["SecurityMiddleware"]
+
+Send: TypeAlias = Callable[[Any], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+
+KEY = "asgisec"  # where in the scope a pass inside finds the exchange of the pass around it
+
+_STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+_SWITCHING_PROTOCOLS = 101
+
+# Clean-up that waits (a lease given back to a store) may outlive the cancelled request by this much, in seconds.
+_CLEANUP_GRACE = 5.0
+
+
+class _ServerError(SecurityError):
+    status = 500
+    default_detail = "The server could not answer this request."
+    default_reason = "server_error"
+    close_code = 1011
+
+
+class _Pass(Exchange):
+    """An exchange with what the pass alone knows of it."""
+
+    answered = False
+    failed_inside: "tuple[BaseException, _Pass, int] | None" = None
+
+    def __init__(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, plan: Plan) -> None:
+        # Not through super(): a call more per request.
+        self.scope = scope
+        self.headers = headers
+        self.receive = receive
+        self.memo = {}
+        self.plan = plan
+
+
+class SecurityMiddleware:
+    """Run policies around an ASGI application.
+
+    Args:
+        app: The application.
+        policies: The policies, outermost first.
+
+    Raises:
+        ConfigError: Something among `policies` is not a policy.
+    """
+
+    _fuses = True
+    _installed = False
+
+    def __init__(self, app: ASGIApp, *policies: Policy) -> None:
+        self._app = app
+        self._own = policies
+        self._innermost = app
+        # Of a subclass we know nothing: it may do more than its policies say.
+        if isinstance(app, SecurityMiddleware) and "_fuses" in vars(type(app)):
+            self._innermost = app._innermost
+            self._installed = self._installed or app._installed
+            policies = (*policies, *app.policies)
+        self._plan = Plan(policies)
+        self._plans_inside: WeakKeyDictionary[Plan, Plan] = WeakKeyDictionary()
+
+    @property
+    def app(self) -> ASGIApp:
+        """The application that was wrapped."""
+        return self._app
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The policies of this pass, outermost first, those of a pass fused with it included."""
+        return self._plan.policies
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, (self._app, *self._own)))})"
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Run the pass over one connection; other scope types pass through untouched."""
+        if scope["type"] != "http" and scope["type"] != "websocket":
+            return await self._innermost(scope, receive, send)
+        outer: _Pass | None = scope.get(KEY)
+        plan = self._plan if outer is None else self._plan_inside(outer, scope)
+        if not plan.policies:
+            return await self._innermost(scope, receive, send)
+
+        # The request path from here is one frame: each further call would cost as much as a policy does.
+        headers = dict(scope["headers"])
+        if len(headers) != len(scope["headers"]):
+            headers, contradictory = join_repeated(scope["headers"])
+            plan = plan.contradictory if contradictory else plan
+        scope = {**scope}
+        exchange = scope[KEY] = _Pass(scope, headers, receive, plan)
+        if outer is not None:
+            exchange.outer = outer
+        dressers = plan.dressers[-1]
+
+        def outgoing(message: Any) -> Awaitable[None]:
+            if exchange.refusal is not None:
+                return _replace(exchange, send)
+            if exchange.status is None and message["type"] in _STARTS:
+                exchange.status = message.get("status", _SWITCHING_PROTOCOLS)
+                message = {**message, "headers": dress(exchange, [*message.get("headers", ())], dressers)}
+            return send(message)
+
+        failure: BaseException | None = None
+        reached = 0
+        try:
+            for reached, meet in plan.requests:
+                verdict = meet(exchange)
+                if verdict is not None:
+                    if not isinstance(verdict, Answer | SecurityError):
+                        verdict = await verdict
+                    if verdict is not None:
+                        await _answer(exchange, verdict, reached, send)
+                        break
+            else:
+                reached = len(plan.policies)
+                await self._innermost(scope, exchange.receive, outgoing)
+        except BaseException as error:
+            failure = error
+        for place, on_end in plan.ends:
+            if place <= reached:
+                try:
+                    pending = on_end(exchange, failure)
+                    if pending is not None:
+                        await (pending if failure is None else _shielded(pending, failure))
+                except BaseException as error:
+                    failure = error
+        if failure is None and exchange.refusal is None:
+            return None
+        try:
+            if not await self._settle(exchange, reached, failure, send) and failure is not None:
+                raise failure
+        finally:
+            failure = None  # the traceback holds this frame: let go, or both wait for the garbage collector
+        return None
+
+    def _plan_inside(self, outer: _Pass, scope: MutableMapping[str, Any]) -> Plan:
+        """Return the plan without what the pass around this one did already, for this very request."""
+        if any(outer.scope.get(key) != scope.get(key) for key in _SAME) or _path(outer.scope) != _path(scope):
+            return self._plan
+        plan = self._plans_inside.get(outer.plan)
+        if plan is None:
+            plan = self._plans_inside[outer.plan] = Plan(self._plan.policies, outer.plan.covered)
+        return plan
+
+    async def _settle(self, exchange: _Pass, reached: int, failure: BaseException | None, send: Send) -> bool:
+        """Give the answer that is still owed; tell whether the failure, if any, is answered by it."""
+        if exchange.refusal is not None:
+            await _replace(exchange, send)
+            if failure is None or _comes_of(failure, exchange.refusal):
+                return True
+        if not isinstance(failure, Exception):
+            return False
+        if exchange.outer is not None:
+            if exchange.status is None and isinstance(exchange.outer, _Pass):
+                exchange.outer.failed_inside = (failure, exchange, reached)
+            return False
+        if self._installed or "app" not in exchange.scope:
+            open_socket = exchange.scope["type"] == "websocket" and not exchange.answered
+            if isinstance(failure, SecurityError) and (exchange.status is None or open_socket):
+                await _answer(exchange, failure, reached, send, failure)
+                return True
+            if exchange.status is None:
+                # The peer may be gone; what is raised then must not hide what went wrong first.
+                with suppress(Exception):
+                    await _answer(exchange, _ServerError(), reached, send, failure)
+        _note(failure, exchange)
+        return False
+
+
+class InstalledMiddleware(SecurityMiddleware):
+    """The pass that `install` puts around a framework's whole stack: it answers what nothing inside answered."""
+
+    _fuses = True
+    _installed = True
+
+
+# Two scopes are of one request where these agree: a scope that was rewritten in between has not been judged yet.
+_SAME = ("type", "method", "scheme", "query_string", "client", "headers")
+
+
+def _path(scope: MutableMapping[str, Any]) -> str:
+    root: str = scope.get("root_path", "")
+    return root.rstrip("/") + path_below_root(scope)
+
+
+async def _replace(exchange: _Pass, send: Send) -> None:
+    """Answer with the refusal, once, and drop what the application makes of it."""
+    if exchange.answered or exchange.refusal is None:
+        return
+    exchange.answered = True
+    policies = exchange.plan.policies
+    place = next((n for n, policy in enumerate(policies) if policy is exchange.refused_by), len(policies))
+    await _answer(exchange, exchange.refusal, place, send)
+
+
+async def _answer(
+    exchange: _Pass, verdict: Answer | SecurityError, place: int, send: Send, failure: BaseException | None = None
+) -> None:
+    """Send an answer, dressed by the policies outside of `place`; close a WebSocket that can take none."""
+    answer = verdict if isinstance(verdict, Answer) else Answer.problem(verdict, _request_id(exchange, failure))
+    prefix, scope = "", exchange.scope
+    if scope["type"] == "websocket":
+        prefix = "websocket."
+        if exchange.status is not None or "websocket.http.response" not in (scope.get("extensions") or ()):
+            await send({"type": "websocket.close", "code": answer.close_code, "reason": answer.text})
+            return
+    exchange.status = answer.status
+    headers = _dressed(exchange, [*answer.headers], place, failure)
+    await send({"type": f"{prefix}http.response.start", "status": answer.status, "headers": headers})
+    # RFC 9110 section 9.3.2: no content in the answer to HEAD. Not every server sees to it.
+    body = b"" if scope.get("method") == "HEAD" else answer.body
+    await send({"type": f"{prefix}http.response.body", "body": body})
+
+
+def _dressed(exchange: _Pass, headers: list[Pair], place: int, failure: BaseException | None) -> list[Pair]:
+    # A pass that a failure went through could not dress the answer then; it does so now, innermost first.
+    if failure is not None and exchange.failed_inside is not None and exchange.failed_inside[0] is failure:
+        _, inside, inside_place = exchange.failed_inside
+        headers = _dressed(inside, headers, inside_place, failure)
+    return dress(exchange, headers, exchange.plan.dressers[place])
+
+
+def _request_id(exchange: _Pass, failure: BaseException | None) -> str | None:
+    inside = exchange.failed_inside
+    if failure is not None and inside is not None and inside[0] is failure:
+        return exchange.request_id or _request_id(inside[1], failure)
+    return exchange.request_id
+
+
+def _comes_of(failure: BaseException, refusal: SecurityError) -> bool:
+    """Tell whether an exception is the refusal, or what somebody made of it."""
+    seen: set[int] = set()
+    error: BaseException | None = failure
+    while error is not None and id(error) not in seen:
+        if error is refusal:
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _note(failure: Exception, exchange: _Pass) -> None:
+    """Put the request id on an exception on its way to the server's log."""
+    request_id = _request_id(exchange, failure)
+    if request_id is None:
+        return
+    # An exception may be frozen, or carry notes of another kind: then the log does without.
+    with suppress(Exception):
+        # One instance raised for every request would otherwise gather the ids of all.
+        failure.__notes__ = [note for note in getattr(failure, "__notes__", ()) if not note.startswith(_NOTE)]
+        failure.add_note(_NOTE + request_id)
+
+
+_NOTE = "request id: "
+
+
+async def _shielded(pending: Awaitable[None], failure: BaseException) -> None:
+    """Wait for clean-up although the request was cancelled, for a limited time."""
+    if isinstance(failure, GeneratorExit):
+        # The request's coroutine is being closed: nothing can be awaited any more.
+        if iscoroutine(pending):
+            pending.close()
+        return
+    with move_on_after(_CLEANUP_GRACE, shield=True):
+        await pending
