@@ -6,6 +6,7 @@ from asgisec.policies.request_id import RequestID
 from asgisec.policies.security_headers import HSTS, SecurityHeaders
 from asgisec.policies.trusted_hosts import TrustedHosts
 from asgisec.policy import Answer, Exchange, Policy
+from asgisec.presets import install, secure
 from asgisec.stack import SecurityMiddleware
 
 __all__ = [
@@ -20,7 +21,9 @@ __all__ = [
     "SecurityMiddleware",
     "TrustedHosts",
     "add_request_id",
+    "install",
     "request_id",
+    "secure",
     "trace_id",
     "traceparent",
 ]

@@ -1,6 +1,7 @@
 """A list of policies, compiled once into what the pass runs per request.
 
-Equal policies do the same work, so of two the inner one is left out. A hook that a policy does not define costs nothing.
+Equal policies do the same work, so of two the inner one is left out. A hook that a policy does not define costs
+nothing.
 A response is dressed by the policies outside of whoever answered it, from the inside out: first a policy's constants,
 then its `on_response`.
 """

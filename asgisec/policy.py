@@ -24,7 +24,7 @@ __all__ = ["Answer", "Exchange", "Exempt", "Policy", "Verdict"]
 
 Scope: TypeAlias = dict[str, Any]
 Message: TypeAlias = dict[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Receive: TypeAlias = Callable[[], Awaitable[Any]]
 
 
 class Answer:
@@ -242,6 +242,7 @@ class Exempt:
         return bool(self._paths) or self._predicate is not None
 
     def __call__(self, exchange: Exchange) -> bool:
+        """Tell whether to leave a request alone."""
         if self._predicate is not None:
             return self._predicate(exchange)
         return path_below_root(exchange.scope) in self._paths

@@ -24,15 +24,15 @@ from anyio import move_on_after
 
 from asgisec._plan import Plan, dress
 from asgisec._wire.headers import Pair, join_repeated
-from asgisec.errors import SecurityError
+from asgisec.errors import ConfigError, SecurityError
 from asgisec.policy import Answer, Exchange, Policy, Receive, Scope, path_below_root
 
-__all__ = ["SecurityMiddleware"]
+__all__ = ["InstalledMiddleware", "SecurityMiddleware", "not_starting", "refuse"]
 
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
-KEY = "asgisec"  # where in the scope a pass inside finds the exchange of the pass around it
+SCOPE_KEY = "asgisec"  # where in the scope a pass inside finds the exchange of the pass around it
 
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 _SWITCHING_PROTOCOLS = 101
@@ -102,11 +102,11 @@ class SecurityMiddleware:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, (self._app, *self._own)))})"
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Run the pass over one connection; other scope types pass through untouched."""
         if scope["type"] != "http" and scope["type"] != "websocket":
             return await self._innermost(scope, receive, send)
-        outer: _Pass | None = scope.get(KEY)
+        outer: _Pass | None = scope.get(SCOPE_KEY)
         plan = self._plan if outer is None else self._plan_inside(outer, scope)
         if not plan.policies:
             return await self._innermost(scope, receive, send)
@@ -117,7 +117,7 @@ class SecurityMiddleware:
             headers, contradictory = join_repeated(scope["headers"])
             plan = plan.contradictory if contradictory else plan
         scope = {**scope}
-        exchange = scope[KEY] = _Pass(scope, headers, receive, plan)
+        exchange = scope[SCOPE_KEY] = _Pass(scope, headers, receive, plan)
         if outer is not None:
             exchange.outer = outer
         dressers = plan.dressers[-1]
@@ -202,6 +202,24 @@ class InstalledMiddleware(SecurityMiddleware):
 
     _fuses = True
     _installed = True
+
+
+def refuse(scope: Any, error: SecurityError) -> None:
+    """Answer the request of `scope` with a refusal that a framework caught on its way to the pass."""
+    exchange: Exchange = scope[SCOPE_KEY]
+    exchange.refuse(error)
+
+
+def not_starting(error: ConfigError) -> ASGIApp:
+    """Return an application that stops the server at start, and serves nothing where the server has no start."""
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            raise error
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+
+    return app
 
 
 # Two scopes are of one request where these agree: a scope that was rewritten in between has not been judged yet.

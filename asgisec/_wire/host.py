@@ -22,7 +22,7 @@ _HOST = re.compile(
 
 
 class Host(NamedTuple):
-    """A host name in lower case, or an IPv6 literal in brackets and canonical form; and the port, where there is one."""
+    """A host name in lower case, or an IPv6 literal in brackets and canonical form; the port, where there is one."""
 
     name: str
     port: int | None

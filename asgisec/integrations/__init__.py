@@ -1,0 +1,1 @@
+"""One file per framework, imported only where an application of that framework is secured."""

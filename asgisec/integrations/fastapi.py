@@ -1,0 +1,118 @@
+"""FastAPI: as Starlette, and its documentation pages keep working under a strict content security policy."""
+
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from hashlib import sha256
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
+
+from asgisec._wire.headers import Pair
+from asgisec.integrations import starlette
+from asgisec.policies.security_headers import SecurityHeaders
+from asgisec.policy import Exchange, Policy, path_below_root
+
+__all__ = ["DocsPages", "install"]
+
+_CSP = b"content-security-policy"
+
+
+def install(app: FastAPI, policies: Sequence[Policy], check: Callable[[], None]) -> None:
+    """Install the policies, and let the documentation pages load what they load."""
+    strict = any(isinstance(policy, SecurityHeaders) and policy.content_security_policy for policy in policies)
+    starlette.install(app, (*policies, DocsPages(app)) if strict else policies, check)
+
+
+class DocsPages(Policy):
+    """Give FastAPI's own documentation pages a content security policy that names exactly what they load.
+
+    Scripts are named by address or by hash, so nothing else runs. Styles may be inline: Swagger UI and ReDoc write
+    them. A page that the application serves in their place sets its own header, which wins.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        # What the pages contain depends on the path under which the application is mounted, and on nothing a client
+        # sends. An application is reached under few.
+        self._policy_of = lru_cache(maxsize=16)(self._render)
+
+    def on_response(self, exchange: Exchange, headers: list[Pair]) -> None:
+        """Name what the page loads, if this is one and it does not say so itself."""
+        if _CSP in exchange.names or exchange.status != 200:  # noqa: PLR2004
+            return
+        policy = self._policy_of(path_below_root(exchange.scope), exchange.scope.get("root_path", "").rstrip("/"))
+        if policy is not None:
+            headers.append((_CSP, policy))
+
+    def _render(self, path: str, root_path: str) -> bytes | None:
+        app = self._app
+        openapi_url = f"{root_path}{app.openapi_url}"
+        redirect_url = app.swagger_ui_oauth2_redirect_url
+        if path == app.docs_url:
+            page = get_swagger_ui_html(
+                openapi_url=openapi_url,
+                title=f"{app.title} - Swagger UI",
+                oauth2_redirect_url=root_path + redirect_url if redirect_url else None,
+                init_oauth=app.swagger_ui_init_oauth,
+                swagger_ui_parameters=app.swagger_ui_parameters,
+            )
+            return _Loads.of(bytes(page.body)).policy({"img-src": ["data:"]})
+        if path == app.redoc_url:
+            page = get_redoc_html(openapi_url=openapi_url, title=f"{app.title} - ReDoc")
+            more = {"img-src": ["data:", "https://cdn.redoc.ly"], "worker-src": ["blob:"]}
+            return _Loads.of(bytes(page.body)).policy(more | {"font-src": ["https://fonts.gstatic.com"]})
+        if app.docs_url and path == redirect_url:
+            return _Loads.of(bytes(get_swagger_ui_oauth2_redirect_html().body)).policy({})
+        return None
+
+
+class _Loads(HTMLParser):
+    """Reads from a page what it loads and which scripts stand in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sources: dict[str, list[str]] = {"script-src": [], "style-src": ["'unsafe-inline'"], "img-src": []}
+        self._in_script = False
+
+    @classmethod
+    def of(cls, page: bytes) -> "_Loads":
+        loads = cls()
+        loads.feed(page.decode())
+        loads.close()
+        return loads
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self._in_script = tag == "script" and "src" not in values
+        if tag == "script" and "src" in values:
+            self._add("script-src", values["src"])
+        elif tag == "link" and "stylesheet" in values.get("rel", ""):
+            self._add("style-src", values["href"])
+        elif tag == "link" and "icon" in values.get("rel", ""):
+            self._add("img-src", values["href"])
+
+    def handle_data(self, data: str) -> None:
+        if self._in_script:
+            digest = b64encode(sha256(data.encode()).digest()).decode()
+            self._sources["script-src"].append(f"'sha256-{digest}'")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_script = False
+
+    def _add(self, directive: str, url: str) -> None:
+        parts = urlsplit(url)
+        source = f"{parts.scheme or 'https'}://{parts.netloc}{parts.path}" if parts.netloc else "'self'"
+        self._sources[directive].append(source.replace(";", "%3B").replace(",", "%2C"))
+
+    def policy(self, more: dict[str, list[str]]) -> bytes:
+        sources = {"default-src": ["'none'"], **self._sources, "connect-src": ["'self'"], "form-action": ["'self'"]}
+        for directive, extra in more.items():
+            sources[directive] = [*sources.get(directive, []), *extra]
+        sources |= {"base-uri": ["'none'"], "frame-ancestors": ["'none'"]}
+        nothing = ["'none'"]
+        return "; ".join(
+            " ".join([name, *(dict.fromkeys(listed) or nothing)]) for name, listed in sources.items()
+        ).encode()

@@ -1,0 +1,28 @@
+"""Quart: the pass goes where Quart asks for middleware, around `asgi_app`."""
+
+from collections.abc import Callable, Sequence
+
+from quart import Quart, has_websocket_context, request, websocket
+
+from asgisec.errors import SecurityError
+from asgisec.policy import Policy
+from asgisec.stack import InstalledMiddleware, refuse
+
+__all__ = ["install"]
+
+
+def install(app: Quart, policies: Sequence[Policy], check: Callable[[], None]) -> None:
+    """Put a pass around all that the application sends, its error pages included."""
+
+    async def check_at_start() -> None:
+        check()
+
+    app.asgi_app = InstalledMiddleware(app.asgi_app, *policies)  # type: ignore[method-assign]  # as Quart documents
+    app.register_error_handler(SecurityError, _refuse)
+    app.before_serving(check_at_start)
+
+
+def _refuse(error: SecurityError) -> tuple[str, int]:
+    scope = websocket.scope if has_websocket_context() else request.scope
+    refuse(scope, error)
+    return "", error.status_code

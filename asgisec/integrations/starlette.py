@@ -1,0 +1,42 @@
+"""Starlette, and what is built on it: the pass goes around the whole middleware stack, the application stays itself."""
+
+from collections.abc import Callable, Sequence
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
+
+from asgisec.errors import ConfigError, SecurityError
+from asgisec.policy import Policy
+from asgisec.stack import InstalledMiddleware, not_starting, refuse
+
+__all__ = ["install"]
+
+
+def install(app: Starlette, policies: Sequence[Policy], check: Callable[[], None]) -> None:
+    """Put a pass around all that the application sends, its error page included."""
+    if app.middleware_stack is not None:
+        raise ConfigError("install(app)", app, "install before the application serves its first request")
+    build = app.build_middleware_stack
+
+    def build_secured() -> ASGIApp:
+        stack = build()
+        try:
+            check()
+        except ConfigError as error:
+            return not_starting(error)
+        return InstalledMiddleware(stack, *policies)
+
+    app.exception_handlers.setdefault(SecurityError, _refuse)
+    app.build_middleware_stack = build_secured  # type: ignore[method-assign]  # Starlette has no other place around all
+
+
+async def _refuse(connection: Request | WebSocket, error: Exception) -> Response | None:
+    if isinstance(error, SecurityError):
+        refuse(connection.scope, error)
+    if isinstance(connection, WebSocket):
+        return None
+    # The pass puts its own answer in the place of this one; middleware in between wants to see one.
+    return Response(status_code=getattr(error, "status_code", 500))

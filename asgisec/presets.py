@@ -1,0 +1,150 @@
+"""Secure a whole application in one line: `secure`, the recommended policies; `install`, one's own.
+
+    app = FastAPI()
+    secure(app, hosts=["api.example.com"], origins=["https://app.example.com"])
+
+For Starlette, FastAPI, Litestar and Quart the application stays the same object, and the pass goes around all that the
+framework sends, error pages included. Around any other ASGI application a `SecurityMiddleware` is returned.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from typing import Any, Literal, TypeVar
+
+from asgisec._wire.origin import parse_origin
+from asgisec.errors import ConfigError
+from asgisec.policies.cors import CORS
+from asgisec.policies.request_id import RequestID
+from asgisec.policies.security_headers import SecurityHeaders
+from asgisec.policies.trusted_hosts import TrustedHosts
+from asgisec.policy import Policy
+from asgisec.stack import InstalledMiddleware
+
+__all__ = ["RECOMMENDED_ORDER", "install", "secure"]
+
+App = TypeVar("App")
+
+RECOMMENDED_ORDER: tuple[tuple[type[Policy], str], ...] = (
+    (RequestID, "first, so that every answer and every log line has an id, refusals of all the others included"),
+    (SecurityHeaders, "next, so that refusals carry the headers, too"),
+    (TrustedHosts, "before anything that believes the Host header"),
+    (CORS, "outside of authentication and limits: preflights carry no credentials, and pages may read refusals"),
+)
+"""The order of policies, outermost first, each with its reason."""
+
+# Where each framework has its place for a pass; looked up only if the framework was imported, so nothing else is.
+_FRAMEWORKS = (
+    ("fastapi", "FastAPI", "asgisec.integrations.fastapi"),
+    ("starlette.applications", "Starlette", "asgisec.integrations.starlette"),
+    ("litestar", "Litestar", "asgisec.integrations.litestar"),
+    ("quart", "Quart", "asgisec.integrations.quart"),
+)
+
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+_LOCAL_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
+
+_API = SecurityHeaders.api()
+
+
+def secure(
+    app: App,
+    *,
+    hosts: Sequence[str],
+    origins: Sequence[str] = (),
+    headers: SecurityHeaders | None = _API,
+    environment: Literal["production", "development"] = "production",
+) -> App:
+    """Put the recommended policies around an application, in the recommended order.
+
+    Args:
+        app: A Starlette, FastAPI, Litestar or Quart application, or any ASGI callable.
+        hosts: The hosts it serves; see `TrustedHosts`.
+        origins: The origins whose pages may use it; see `CORS`. Pages may not send cookies: for that, `install` a
+            `CORS` of your own.
+        headers: The security headers; `SecurityHeaders.web()` for an application that serves pages.
+        environment: `production` refuses what must not ship: any host, any origin, plain-http and local origins, a
+            framework's debug mode. `development` adds the local host and its origins on any port, and sends no
+            `Strict-Transport-Security`.
+
+    Returns:
+        The application itself where its framework has a place for the pass, else a `SecurityMiddleware` around it.
+
+    Raises:
+        ConfigError: An option is wrong, or must not go to production. A debug mode that is switched on later stops the
+            application when it starts.
+    """
+    if environment not in {"production", "development"}:
+        raise ConfigError("secure(environment=)", environment, "write 'production' or 'development'")
+    local = environment == "development"
+    if headers is not None and local:
+        headers = replace(headers, strict_transport_security=None)
+    cors = CORS(
+        allow_origins=origins,
+        allow_methods=["*"],
+        allow_headers=["Authorization", "X-API-Key", "X-Request-ID", "traceparent"],
+        allow_origin_regex=_LOCAL_ORIGINS if local else None,
+        expose_headers=["X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"],
+    )
+    trusted = TrustedHosts([*hosts, *_LOCAL_HOSTS] if local and not isinstance(hosts, str) else hosts)
+    if not local:
+        _check_hosts(trusted.allowed_hosts)
+        _check_origins(cors.allow_origins)
+    policies = {type(policy): policy for policy in (RequestID(), headers, trusted, cors) if policy is not None}
+    ordered = [policies[kind] for kind, _ in RECOMMENDED_ORDER if kind in policies]
+    return _install(app, ordered, (lambda: None) if local else partial(_check_debug, app))
+
+
+def install(app: App, *policies: Policy) -> App:
+    """Put a list of policies around an application, outermost first.
+
+    Around a framework's application the pass also answers a `SecurityError` that a handler raises.
+
+    Returns:
+        The application itself where its framework has a place for the pass, else a `SecurityMiddleware` around it.
+
+    Raises:
+        ConfigError: There is no policy, or the application serves already.
+    """
+    return _install(app, policies, lambda: None)
+
+
+def _install(app: App, policies: Sequence[Policy], check: Callable[[], None]) -> App:
+    if not policies:
+        raise ConfigError("install(*policies)", policies, "name the policies, such as RequestID()")
+    check()
+    for module, name, integration in _FRAMEWORKS:
+        framework = getattr(sys.modules.get(module), name, None)
+        if framework is not None and isinstance(app, framework):
+            import_module(integration).install(app, policies, check)
+            return app
+    wrapped: Any = InstalledMiddleware(app, *policies)  # type: ignore[arg-type]  # any ASGI callable
+    return wrapped  # type: ignore[no-any-return]  # to type checkers it stays what it was: an ASGI application
+
+
+def _check_hosts(hosts: Sequence[str]) -> None:
+    if "*" in hosts:
+        raise ConfigError("secure(hosts=)", hosts, "name the hosts you serve; '*' is for environment='development'")
+
+
+def _check_origins(origins: Any) -> None:
+    option = "secure(origins=)"
+    for written in origins:
+        if written == "*":
+            raise ConfigError(option, written, "name the origins; to answer every page, install a CORS of your own")
+        origin = parse_origin(written.encode())
+        if origin is not None and (origin.host.endswith("localhost") or origin.host in _LOCAL_HOSTS):
+            raise ConfigError(option, written, "a local origin is for environment='development'")
+        if origin is not None and origin.scheme == "http":
+            raise ConfigError(option, written, f"write 'https{written[4:]}', or say environment='development'")
+
+
+def _check_debug(app: object) -> None:
+    debug = getattr(app, "debug", False)
+    if type(app).__module__.startswith("django."):
+        debug = sys.modules["django.conf"].settings.DEBUG
+    if debug:
+        mend = "switch it off: error pages show code and settings; or say environment='development'"
+        raise ConfigError(f"{type(app).__name__}(debug=)", debug, mend)
