@@ -9,6 +9,7 @@ then its `on_response`.
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from itertools import chain
+from operator import itemgetter
 from typing import TypeAlias
 
 from asgisec._wire.headers import Pair, is_field_value, is_token, merge_vary
@@ -18,6 +19,8 @@ from asgisec.policy import Exchange, Policy, Verdict
 __all__ = ["Plan", "dress"]
 
 Dresser: TypeAlias = Callable[[Exchange, list[Pair]], None]
+
+_name = itemgetter(0)
 
 _REPEATED = BadRequest("A header that may come once only was repeated.", reason="repeated_header")
 
@@ -68,11 +71,11 @@ class Plan:
 
 def dress(exchange: Exchange, headers: list[Pair], dressers: Iterable[Dresser]) -> list[Pair]:
     """Return the headers of a response, with all that the policies put on it; names in lower case, as ASGI asks."""
-    names = {name for name, _ in headers}
+    names = {*map(_name, headers)}
     # Django sends `Content-Type`; joined, the common case costs one look at all names together.
     if not b"".join(names).islower():
         headers = [(name.lower(), value) for name, value in headers]
-        names = {name for name, _ in headers}
+        names = {*map(_name, headers)}
     exchange.names = names
     for step in dressers:
         step(exchange, headers)
@@ -111,7 +114,7 @@ def _tracked(on_response: Dresser) -> Dresser:
     def tracked(exchange: Exchange, headers: list[Pair]) -> None:
         on_response(exchange, headers)
         headers[:] = [(name.lower(), value) for name, value in headers]
-        exchange.names = {name for name, _ in headers}
+        exchange.names = {*map(_name, headers)}
 
     return tracked
 

@@ -25,7 +25,7 @@ from anyio import move_on_after
 from asgisec._plan import Plan, dress
 from asgisec._wire.headers import Pair, join_repeated
 from asgisec.errors import ConfigError, SecurityError
-from asgisec.policy import Answer, Exchange, Policy, Receive, Scope, path_below_root
+from asgisec.policy import Answer, Exchange, Policy, Receive, Scope, Verdict, path_below_root
 
 __all__ = ["InstalledMiddleware", "SecurityMiddleware", "not_starting", "refuse"]
 
@@ -49,18 +49,30 @@ class _ServerError(SecurityError):
 
 
 class _Pass(Exchange):
-    """An exchange with what the pass alone knows of it."""
+    """An exchange, with what the pass alone knows of it and the way its response takes."""
 
     answered = False
     failed_inside: "tuple[BaseException, _Pass, int] | None" = None
 
-    def __init__(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, plan: Plan) -> None:
+    def __init__(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send, plan: Plan) -> None:
         # Not through super(): a call more per request.
         self.scope = scope
         self.headers = headers
         self.receive = receive
         self.memo = {}
         self.plan = plan
+        self.send = send
+
+    def outgoing(self, message: Any) -> Awaitable[None]:
+        """Pass on what the application sends: dressed where a response starts, replaced where it was refused."""
+        # A plain function, not a coroutine around another: the application awaits the server's own `send`.
+        if self.refusal is not None:
+            return _replace(self)
+        if self.status is None and message["type"] in _STARTS:
+            self.status = message.get("status", _SWITCHING_PROTOCOLS)
+            headers = dress(self, [*message.get("headers", ())], self.plan.dressers[-1])
+            message = {**message, "headers": headers}
+        return self.send(message)
 
 
 class SecurityMiddleware:
@@ -83,8 +95,8 @@ class SecurityMiddleware:
         self._innermost = app
         # Of a subclass we know nothing: it may do more than its policies say.
         if isinstance(app, SecurityMiddleware) and "_fuses" in vars(type(app)):
-            self._innermost = app._innermost
-            self._installed = self._installed or app._installed
+            self._innermost = app._innermost  # noqa: SLF001 - our own
+            self._installed = self._installed or app._installed  # noqa: SLF001 - our own
             policies = (*policies, *app.policies)
         self._plan = Plan(policies)
         self._plans_inside: WeakKeyDictionary[Plan, Plan] = WeakKeyDictionary()
@@ -105,63 +117,39 @@ class SecurityMiddleware:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Run the pass over one connection; other scope types pass through untouched."""
         if scope["type"] != "http" and scope["type"] != "websocket":
-            return await self._innermost(scope, receive, send)
+            await self._innermost(scope, receive, send)
+            return
         outer: _Pass | None = scope.get(SCOPE_KEY)
         plan = self._plan if outer is None else self._plan_inside(outer, scope)
         if not plan.policies:
-            return await self._innermost(scope, receive, send)
+            await self._innermost(scope, receive, send)
+            return
 
-        # The request path from here is one frame: each further call would cost as much as a policy does.
-        headers = dict(scope["headers"])
-        if len(headers) != len(scope["headers"]):
-            headers, contradictory = join_repeated(scope["headers"])
-            plan = plan.contradictory if contradictory else plan
-        scope = {**scope}
-        exchange = scope[SCOPE_KEY] = _Pass(scope, headers, receive, plan)
+        exchange = _begin(scope, receive, send, plan)
         if outer is not None:
             exchange.outer = outer
-        dressers = plan.dressers[-1]
-
-        def outgoing(message: Any) -> Awaitable[None]:
-            if exchange.refusal is not None:
-                return _replace(exchange, send)
-            if exchange.status is None and message["type"] in _STARTS:
-                exchange.status = message.get("status", _SWITCHING_PROTOCOLS)
-                message = {**message, "headers": dress(exchange, [*message.get("headers", ())], dressers)}
-            return send(message)
-
         failure: BaseException | None = None
         reached = 0
         try:
-            for reached, meet in plan.requests:
+            for reached, meet in exchange.plan.requests:
                 verdict = meet(exchange)
-                if verdict is not None:
-                    if not isinstance(verdict, Answer | SecurityError):
-                        verdict = await verdict
-                    if verdict is not None:
-                        await _answer(exchange, verdict, reached, send)
-                        break
+                if verdict is not None and (verdict := await _settled(verdict)) is not None:
+                    await _answer(exchange, verdict, reached)
+                    break
             else:
                 reached = len(plan.policies)
-                await self._innermost(scope, exchange.receive, outgoing)
-        except BaseException as error:
+                # A copy for the application: the exchange in its own scope would be a cycle, left to the collector.
+                await self._innermost({**exchange.scope, SCOPE_KEY: exchange}, exchange.receive, exchange.outgoing)
+        except BaseException as error:  # noqa: BLE001 - raised again below, after what must run whatever happened
             failure = error
-        for place, on_end in plan.ends:
-            if place <= reached:
-                try:
-                    pending = on_end(exchange, failure)
-                    if pending is not None:
-                        await (pending if failure is None else _shielded(pending, failure))
-                except BaseException as error:
-                    failure = error
-        if failure is None and exchange.refusal is None:
-            return None
-        try:
-            if not await self._settle(exchange, reached, failure, send) and failure is not None:
-                raise failure
-        finally:
-            failure = None  # the traceback holds this frame: let go, or both wait for the garbage collector
-        return None
+        if exchange.plan.ends:
+            failure = await _end(exchange, reached, failure)
+        if failure is not None or exchange.refusal is not None:
+            try:
+                if not await self._settle(exchange, reached, failure) and failure is not None:
+                    raise failure
+            finally:
+                failure = None  # its traceback holds this frame: let go, or both wait for the collector
 
     def _plan_inside(self, outer: _Pass, scope: MutableMapping[str, Any]) -> Plan:
         """Return the plan without what the pass around this one did already, for this very request."""
@@ -172,10 +160,10 @@ class SecurityMiddleware:
             plan = self._plans_inside[outer.plan] = Plan(self._plan.policies, outer.plan.covered)
         return plan
 
-    async def _settle(self, exchange: _Pass, reached: int, failure: BaseException | None, send: Send) -> bool:
+    async def _settle(self, exchange: _Pass, reached: int, failure: BaseException | None) -> bool:
         """Give the answer that is still owed; tell whether the failure, if any, is answered by it."""
         if exchange.refusal is not None:
-            await _replace(exchange, send)
+            await _replace(exchange)
             if failure is None or _comes_of(failure, exchange.refusal):
                 return True
         if not isinstance(failure, Exception):
@@ -187,12 +175,12 @@ class SecurityMiddleware:
         if self._installed or "app" not in exchange.scope:
             open_socket = exchange.scope["type"] == "websocket" and not exchange.answered
             if isinstance(failure, SecurityError) and (exchange.status is None or open_socket):
-                await _answer(exchange, failure, reached, send, failure)
+                await _answer(exchange, failure, reached, failure)
                 return True
             if exchange.status is None:
                 # The peer may be gone; what is raised then must not hide what went wrong first.
                 with suppress(Exception):
-                    await _answer(exchange, _ServerError(), reached, send, failure)
+                    await _answer(exchange, _ServerError(), reached, failure)
         _note(failure, exchange)
         return False
 
@@ -202,6 +190,32 @@ class InstalledMiddleware(SecurityMiddleware):
 
     _fuses = True
     _installed = True
+
+
+def _begin(scope: Any, receive: Receive, send: Send, plan: Plan) -> _Pass:
+    lines = scope["headers"]
+    headers = dict(lines)
+    if len(headers) != len(lines):
+        headers, contradictory = join_repeated(lines)
+        plan = plan.contradictory if contradictory else plan
+    return _Pass({**scope}, headers, receive, send, plan)
+
+
+async def _settled(verdict: Answer | SecurityError | Awaitable[Verdict]) -> Verdict:
+    return verdict if isinstance(verdict, Answer | SecurityError) else await verdict
+
+
+async def _end(exchange: _Pass, reached: int, failure: BaseException | None) -> BaseException | None:
+    """Run what must run whatever happened; return what failed last, as nested `finally` blocks would raise it."""
+    for place, on_end in exchange.plan.ends:
+        if place <= reached:
+            try:
+                pending = on_end(exchange, failure)
+                if pending is not None:
+                    await (pending if failure is None else _shielded(pending, failure))
+            except BaseException as error:  # noqa: BLE001 - raised again by the pass
+                failure = error
+    return failure
 
 
 def refuse(scope: Any, error: SecurityError) -> None:
@@ -231,18 +245,18 @@ def _path(scope: MutableMapping[str, Any]) -> str:
     return root.rstrip("/") + path_below_root(scope)
 
 
-async def _replace(exchange: _Pass, send: Send) -> None:
+async def _replace(exchange: _Pass) -> None:
     """Answer with the refusal, once, and drop what the application makes of it."""
     if exchange.answered or exchange.refusal is None:
         return
     exchange.answered = True
     policies = exchange.plan.policies
     place = next((n for n, policy in enumerate(policies) if policy is exchange.refused_by), len(policies))
-    await _answer(exchange, exchange.refusal, place, send)
+    await _answer(exchange, exchange.refusal, place)
 
 
 async def _answer(
-    exchange: _Pass, verdict: Answer | SecurityError, place: int, send: Send, failure: BaseException | None = None
+    exchange: _Pass, verdict: Answer | SecurityError, place: int, failure: BaseException | None = None
 ) -> None:
     """Send an answer, dressed by the policies outside of `place`; close a WebSocket that can take none."""
     answer = verdict if isinstance(verdict, Answer) else Answer.problem(verdict, _request_id(exchange, failure))
@@ -250,14 +264,14 @@ async def _answer(
     if scope["type"] == "websocket":
         prefix = "websocket."
         if exchange.status is not None or "websocket.http.response" not in (scope.get("extensions") or ()):
-            await send({"type": "websocket.close", "code": answer.close_code, "reason": answer.text})
+            await exchange.send({"type": "websocket.close", "code": answer.close_code, "reason": answer.text})
             return
     exchange.status = answer.status
     headers = _dressed(exchange, [*answer.headers], place, failure)
-    await send({"type": f"{prefix}http.response.start", "status": answer.status, "headers": headers})
+    await exchange.send({"type": f"{prefix}http.response.start", "status": answer.status, "headers": headers})
     # RFC 9110 section 9.3.2: no content in the answer to HEAD. Not every server sees to it.
     body = b"" if scope.get("method") == "HEAD" else answer.body
-    await send({"type": f"{prefix}http.response.body", "body": body})
+    await exchange.send({"type": f"{prefix}http.response.body", "body": body})
 
 
 def _dressed(exchange: _Pass, headers: list[Pair], place: int, failure: BaseException | None) -> list[Pair]:

@@ -69,7 +69,10 @@ class RequestID(Policy):
 
     def on_request(self, exchange: Exchange) -> None:
         """Take the request's id, or make one."""
-        trace = exchange.memo[_MEMO] = exchange.recall(_MEMO) or self._begin(exchange)
+        trace = exchange.recall(_MEMO)
+        if trace is None:
+            trace = self._begin(exchange)
+        exchange.memo[_MEMO] = trace
         if self.update_request_header:
             scope = exchange.scope
             rest = [pair for pair in scope["headers"] if pair[0] != self._name]
