@@ -73,7 +73,8 @@ def scope_of(kind: str = "http", method: str = "GET", path: str = "/", headers: 
         scope["method"] = method
     else:
         scope["subprotocols"] = []
-    return scope | extra
+    scope.update(extra)
+    return scope
 
 
 def request(
@@ -84,6 +85,7 @@ def request(
     *,
     body: Sequence[bytes] = (b"",),
     backend: str = "asyncio",
+    patient: bool = False,
     **extra: Any,
 ) -> Recorded:
     """Send one HTTP request; an exception of the application is recorded, not raised."""
@@ -91,7 +93,7 @@ def request(
     incoming = [
         {"type": "http.request", "body": chunk, "more_body": rest} for chunk, rest in zip(body, more, strict=True)
     ]
-    return drive(app, scope_of("http", method, path, headers, **extra), incoming, backend=backend)
+    return drive(app, scope_of("http", method, path, headers, **extra), incoming, backend=backend, patient=patient)
 
 
 def websocket(
@@ -102,30 +104,41 @@ def websocket(
     incoming: Sequence[Message] = (),
     denial: bool = True,
     backend: str = "asyncio",
+    patient: bool = False,
     **extra: Any,
 ) -> Recorded:
     """Open one WebSocket; `denial` says whether the server can send a response in its place."""
     extensions: dict[str, dict[str, Any]] = {"websocket.http.response": {}} if denial else {}
     scope = scope_of("websocket", path=path, headers=headers, extensions=extensions, **extra)
-    return drive(app, scope, [{"type": "websocket.connect"}, *incoming], backend=backend)
+    return drive(app, scope, [{"type": "websocket.connect"}, *incoming], backend=backend, patient=patient)
 
 
-def drive(app: App, scope: Message, incoming: Iterable[Message] = (), *, backend: str = "asyncio") -> Recorded:
-    """Run one connection to its end; after `incoming` the peer disconnects."""
+def drive(
+    app: App, scope: Message, incoming: Iterable[Message] = (), *, backend: str = "asyncio", patient: bool = False
+) -> Recorded:
+    """Run one connection to its end; after `incoming` the peer disconnects, a `patient` one when it has its answer."""
     recorded = Recorded()
     waiting = iter(incoming)
 
-    async def receive() -> Message:
-        await anyio.lowlevel.checkpoint()
-        return next(waiting, {"type": f"{scope['type']}.disconnect"})
-
-    async def send(message: Message) -> None:
-        await anyio.lowlevel.checkpoint()
-        recorded.messages.append(message)
-
     async def run() -> None:
+        answered = anyio.Event()
+
+        async def receive() -> Message:
+            await anyio.lowlevel.checkpoint()
+            message = next(waiting, None)
+            if message is None and patient:
+                await answered.wait()
+            return message or {"type": f"{scope['type']}.disconnect"}
+
+        async def send(message: Message) -> None:
+            await anyio.lowlevel.checkpoint()
+            recorded.messages.append(message)
+            if message["type"].endswith((".body", ".close")) and not message.get("more_body"):
+                answered.set()
+
         try:
-            await linted(app)(scope, receive, send)
+            with anyio.fail_after(10):
+                await linted(app)(scope, receive, send)
         except AssertionError:
             raise
         except Exception as error:  # noqa: BLE001 - to be looked at by the test
