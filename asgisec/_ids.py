@@ -2,9 +2,9 @@
 
 They sort by time, which keeps log searches and database indexes local, and are a valid W3C trace id as they are.
 
-An id is the milliseconds since the epoch, then a tail: the version, a counter of 8 bits, 66 random bits and the variant.
-Tails are made in blocks, one turn of the counter each. A new block begins in a millisecond of its own, and a clock that
-was set back is not followed, so ids rise (section 6.2, method 1).
+An id is the milliseconds since the epoch, then a tail: version, a counter of 8 bits, 66 random bits, variant. Tails are
+made in blocks, one turn of the counter each. A new block begins in a millisecond of its own, and a clock that was set
+back is not followed, so ids rise (section 6.2, method 1).
 """
 
 import os

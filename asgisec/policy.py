@@ -27,6 +27,9 @@ Message: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
 
 
+_MAX_CLOSE_REASON = 123  # bytes: what a control frame holds besides the code (RFC 6455 section 5.5)
+
+
 class Answer:
     """A whole answer that a policy gives in the application's place: a preflight's, a redirect, a refusal.
 
@@ -38,7 +41,7 @@ class Answer:
         close_code: The code of that close frame (RFC 6455 section 7.4).
     """
 
-    __slots__ = ("body", "close_code", "headers", "status", "text")
+    __slots__ = ("body", "close_code", "close_reason", "headers", "status")
 
     def __init__(
         self, status: int, headers: Iterable[Pair] = (), body: bytes = b"", *, text: str = "", close_code: int = 1008
@@ -46,7 +49,7 @@ class Answer:
         self.status = status
         self.headers: tuple[Pair, ...] = (*headers, (b"content-length", b"%d" % len(body)))
         self.body = body
-        self.text = text
+        self.close_reason = text.encode()[:_MAX_CLOSE_REASON].decode(errors="ignore")
         self.close_code = close_code
 
     @classmethod
@@ -65,14 +68,10 @@ class Answer:
             **({} if request_id is None else {"request_id": request_id}),
             **error.members,
         }
-        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in _pairs(error)]
+        headers = [header_pair(name, value) for name, value in (error.headers or {}).items()]
         headers.append((b"content-type", b"application/problem+json"))
         body = json.dumps(document, separators=(",", ":")).encode()
         return cls(error.status_code, headers, body, text=error.detail, close_code=error.close_code)
-
-
-def _pairs(error: SecurityError) -> Iterable[tuple[str, str]]:
-    return (error.headers or {}).items()
 
 
 Verdict: TypeAlias = Answer | SecurityError | None

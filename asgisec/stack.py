@@ -162,12 +162,12 @@ class SecurityMiddleware:
 
     async def _settle(self, exchange: _Pass, reached: int, failure: BaseException | None) -> bool:
         """Give the answer that is still owed; tell whether the failure, if any, is answered by it."""
+        if failure is not None and not isinstance(failure, Exception):
+            return False
         if exchange.refusal is not None:
             await _replace(exchange)
-            if failure is None or _comes_of(failure, exchange.refusal):
-                return True
-        if not isinstance(failure, Exception):
-            return False
+        if failure is None or (exchange.refusal is not None and _comes_of(failure, exchange.refusal)):
+            return True
         if exchange.outer is not None:
             if exchange.status is None and isinstance(exchange.outer, _Pass):
                 exchange.outer.failed_inside = (failure, exchange, reached)
@@ -264,7 +264,7 @@ async def _answer(
     if scope["type"] == "websocket":
         prefix = "websocket."
         if exchange.status is not None or "websocket.http.response" not in (scope.get("extensions") or ()):
-            await exchange.send({"type": "websocket.close", "code": answer.close_code, "reason": answer.text})
+            await exchange.send({"type": "websocket.close", "code": answer.close_code, "reason": answer.close_reason})
             return
     exchange.status = answer.status
     headers = _dressed(exchange, [*answer.headers], place, failure)

@@ -107,7 +107,9 @@ class TrustedHosts(Policy):
         scope = exchange.scope
         query = quote(scope.get("query_string", b""), safe=_URL_SAFE + "?%")
         url = f"{scope.get('scheme', 'http')}://{_written(host).decode()}{quote(scope['path'], safe=_URL_SAFE)}"
-        return Answer(307, [(b"location", f"{url}?{query}".encode() if query else url.encode())], text=_REFUSAL.text)
+        return Answer(
+            307, [(b"location", f"{url}?{query}".encode() if query else url.encode())], text=_REFUSAL.close_reason
+        )
 
 
 def _written(host: Host) -> bytes:
