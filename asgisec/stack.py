@@ -143,7 +143,7 @@ class SecurityMiddleware:
         except BaseException as error:  # noqa: BLE001 - raised again below, after what must run whatever happened
             failure = error
         if exchange.plan.ends:
-            failure = await _end(exchange, reached, failure)
+            reached, failure = await _end(exchange, reached, failure)
         if failure is not None or exchange.refusal is not None:
             try:
                 if not await self._settle(exchange, reached, failure) and failure is not None:
@@ -205,8 +205,8 @@ async def _settled(verdict: Answer | SecurityError | Awaitable[Verdict]) -> Verd
     return verdict if isinstance(verdict, Answer | SecurityError) else await verdict
 
 
-async def _end(exchange: _Pass, reached: int, failure: BaseException | None) -> BaseException | None:
-    """Run what must run whatever happened; return what failed last, as nested `finally` blocks would raise it."""
+async def _end(exchange: _Pass, reached: int, failure: BaseException | None) -> tuple[int, BaseException | None]:
+    """Run what must run whatever happened; return what failed last, as nested `finally` blocks would raise it, and where."""
     for place, on_end in exchange.plan.ends:
         if place <= reached:
             try:
@@ -214,8 +214,11 @@ async def _end(exchange: _Pass, reached: int, failure: BaseException | None) -> 
                 if pending is not None:
                     await (pending if failure is None else _shielded(pending, failure))
             except BaseException as error:  # noqa: BLE001 - raised again by the pass
-                failure = error
-    return failure
+                # The log must still tell what went wrong first. A refusal has been answered: it is no such thing.
+                if failure is not None and error.__context__ is None and exchange.refusal is None:
+                    error.__context__ = failure
+                failure, reached = error, min(reached, place + 1)
+    return reached, failure
 
 
 def refuse(scope: Any, error: SecurityError) -> None:
