@@ -144,9 +144,11 @@ class SecurityMiddleware:
             failure = error
         if exchange.plan.ends:
             reached, failure = await _end(exchange, reached, failure)
-        if failure is not None or exchange.refusal is not None:
+        if exchange.refusal is not None:
+            failure = await _refused(exchange, -1, failure)
+        if failure is not None:
             try:
-                if not await self._settle(exchange, reached, failure) and failure is not None:
+                if not await self._settle(exchange, reached, failure):
                     raise failure
             finally:
                 failure = None  # its traceback holds this frame: let go, or both wait for the collector
@@ -160,14 +162,10 @@ class SecurityMiddleware:
             plan = self._plans_inside[outer.plan] = Plan(self._plan.policies, outer.plan.covered)
         return plan
 
-    async def _settle(self, exchange: _Pass, reached: int, failure: BaseException | None) -> bool:
-        """Give the answer that is still owed; tell whether the failure, if any, is answered by it."""
-        if failure is not None and not isinstance(failure, Exception):
+    async def _settle(self, exchange: _Pass, reached: int, failure: BaseException) -> bool:
+        """Give the answer that is still owed; tell whether the failure is answered by it."""
+        if not isinstance(failure, Exception):
             return False
-        if exchange.refusal is not None:
-            await _replace(exchange)
-        if failure is None or (exchange.refusal is not None and _comes_of(failure, exchange.refusal)):
-            return True
         if exchange.outer is not None:
             if exchange.status is None and isinstance(exchange.outer, _Pass):
                 exchange.outer.failed_inside = (failure, exchange, reached)
@@ -209,6 +207,8 @@ async def _end(exchange: _Pass, reached: int, failure: BaseException | None) -> 
     """Run what must run whatever happened; return what failed last, as nested `finally` blocks would raise it, and where."""
     for place, on_end in exchange.plan.ends:
         if place <= reached:
+            if exchange.refusal is not None:
+                failure = await _refused(exchange, place, failure)
             try:
                 pending = on_end(exchange, failure)
                 if pending is not None:
@@ -248,14 +248,28 @@ def _path(scope: MutableMapping[str, Any]) -> str:
     return root.rstrip("/") + path_below_root(scope)
 
 
+async def _refused(exchange: _Pass, place: int, failure: BaseException | None) -> BaseException | None:
+    """Give the refusal before the policies outside of the one that refused end; return what failed besides."""
+    if place >= _place_of_refusal(exchange) or (failure is not None and not isinstance(failure, Exception)):
+        return failure
+    try:
+        await _replace(exchange)
+    except BaseException as error:  # noqa: BLE001 - raised again by the pass
+        return error
+    return None if _comes_of(failure, exchange.refusal) else failure
+
+
 async def _replace(exchange: _Pass) -> None:
     """Answer with the refusal, once, and drop what the application makes of it."""
     if exchange.answered or exchange.refusal is None:
         return
     exchange.answered = True
+    await _answer(exchange, exchange.refusal, _place_of_refusal(exchange))
+
+
+def _place_of_refusal(exchange: _Pass) -> int:
     policies = exchange.plan.policies
-    place = next((n for n, policy in enumerate(policies) if policy is exchange.refused_by), len(policies))
-    await _answer(exchange, exchange.refusal, place)
+    return next((n for n, policy in enumerate(policies) if policy is exchange.refused_by), len(policies))
 
 
 async def _answer(
@@ -292,10 +306,10 @@ def _request_id(exchange: _Pass, failure: BaseException | None) -> str | None:
     return exchange.request_id
 
 
-def _comes_of(failure: BaseException, refusal: SecurityError) -> bool:
+def _comes_of(failure: BaseException | None, refusal: SecurityError | None) -> bool:
     """Tell whether an exception is the refusal, or what somebody made of it."""
     seen: set[int] = set()
-    error: BaseException | None = failure
+    error = failure
     while error is not None and id(error) not in seen:
         if error is refusal:
             return True
