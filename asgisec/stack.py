@@ -167,7 +167,7 @@ class SecurityMiddleware:
         if not isinstance(failure, Exception):
             return False
         if exchange.outer is not None:
-            if exchange.status is None and isinstance(exchange.outer, _Pass):
+            if isinstance(exchange.outer, _Pass):
                 exchange.outer.failed_inside = (failure, exchange, reached)
             return False
         if self._installed or "app" not in exchange.scope:
@@ -295,6 +295,7 @@ def _dressed(exchange: _Pass, headers: list[Pair], place: int, failure: BaseExce
     # A pass that a failure went through could not dress the answer then; it does so now, innermost first.
     if failure is not None and exchange.failed_inside is not None and exchange.failed_inside[0] is failure:
         _, inside, inside_place = exchange.failed_inside
+        inside.status = exchange.status
         headers = _dressed(inside, headers, inside_place, failure)
     return dress(exchange, headers, exchange.plan.dressers[place])
 
