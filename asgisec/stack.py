@@ -72,6 +72,8 @@ class _Pass(Exchange):
             self.status = message.get("status", _SWITCHING_PROTOCOLS)
             headers = dress(self, [*message.get("headers", ())], self.plan.dressers[-1])
             message = {**message, "headers": headers}
+        elif message["type"] == "websocket.close":
+            self.answered = True
         return self.send(message)
 
 
@@ -171,11 +173,12 @@ class SecurityMiddleware:
                 exchange.outer.failed_inside = (failure, exchange, reached)
             return False
         if self._installed or "app" not in exchange.scope:
+            unanswered = exchange.status is None and not exchange.answered
             open_socket = exchange.scope["type"] == "websocket" and not exchange.answered
-            if isinstance(failure, SecurityError) and (exchange.status is None or open_socket):
+            if isinstance(failure, SecurityError) and (unanswered or open_socket):
                 await _answer(exchange, failure, reached, failure)
                 return True
-            if exchange.status is None:
+            if unanswered:
                 # The peer may be gone; what is raised then must not hide what went wrong first.
                 with suppress(Exception):
                     await _answer(exchange, _ServerError(), reached, failure)
@@ -263,7 +266,6 @@ async def _replace(exchange: _Pass) -> None:
     """Answer with the refusal, once, and drop what the application makes of it."""
     if exchange.answered or exchange.refusal is None:
         return
-    exchange.answered = True
     await _answer(exchange, exchange.refusal, _place_of_refusal(exchange))
 
 
@@ -277,6 +279,7 @@ async def _answer(
 ) -> None:
     """Send an answer, dressed by the policies outside of `place`; close a WebSocket that can take none."""
     answer = verdict if isinstance(verdict, Answer) else Answer.problem(verdict, _request_id(exchange, failure))
+    exchange.answered = True
     prefix, scope = "", exchange.scope
     if scope["type"] == "websocket":
         prefix = "websocket."
