@@ -14,7 +14,7 @@
 This module is the only one that sends.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import suppress
 from inspect import iscoroutine
 from typing import Any, TypeAlias
@@ -217,8 +217,8 @@ async def _end(exchange: _Pass, reached: int, failure: BaseException | None) -> 
                 if pending is not None:
                     await (pending if failure is None else _shielded(pending, failure))
             except BaseException as error:  # noqa: BLE001 - raised again by the pass
-                # The log must still tell what went wrong first. A refusal has been answered: it is no such thing.
-                if failure is not None and error.__context__ is None and exchange.refusal is None:
+                # The log must still tell what went wrong first. A refusal is not: what comes of one is answered by it.
+                if error.__context__ is None and not any(isinstance(e, SecurityError) for e in _chain(failure)):
                     error.__context__ = failure
                 failure, reached = error, min(reached, place + 1)
     return reached, failure
@@ -312,14 +312,15 @@ def _request_id(exchange: _Pass, failure: BaseException | None) -> str | None:
 
 def _comes_of(failure: BaseException | None, refusal: SecurityError | None) -> bool:
     """Tell whether an exception is the refusal, or what somebody made of it."""
+    return any(error is refusal for error in _chain(failure))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
     seen: set[int] = set()
-    error = failure
     while error is not None and id(error) not in seen:
-        if error is refusal:
-            return True
+        yield error
         seen.add(id(error))
         error = error.__cause__ or error.__context__
-    return False
 
 
 def _note(failure: Exception, exchange: _Pass) -> None:

@@ -105,6 +105,7 @@ class Reading(Recording):
             message = await receive()
             self.say(exchange, "received", message["type"])
             if self.reading == "refuse" and message["type"] != "websocket.connect":
+                self.say(exchange, "refused")
                 raise exchange.refuse(TooMuch(), by=self)
             if self.reading == "fail":
                 raise Defect("a secret")

@@ -76,7 +76,8 @@ class RequestID(Policy):
         if self.update_request_header:
             scope = exchange.scope
             rest = [pair for pair in scope["headers"] if pair[0] != self._name]
-            scope["headers"] = [*rest, (self._name, trace.request_id.encode())]
+            exchange.headers[self._name] = trace.request_id.encode()
+            scope["headers"] = [*rest, (self._name, exchange.headers[self._name])]
 
     def _begin(self, exchange: Exchange) -> Trace:
         inbound = traceparent = None
