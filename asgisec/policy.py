@@ -27,6 +27,8 @@ Message: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
 
 
+SWITCHING_PROTOCOLS = 101  # the status of a WebSocket that was accepted
+
 _MAX_CLOSE_REASON = 123  # bytes: what a control frame holds besides the code (RFC 6455 section 5.5)
 
 
@@ -170,7 +172,8 @@ class Exchange:
             error: The refusal. A WebSocket that was accepted is closed with its code.
             by: The policy that refuses: only those outside of it see the answer. All of them where it is left out.
         """
-        if self.refusal is None and (self.status is None or self.scope["type"] == "websocket"):
+        # What answered a handshake by a response cannot be closed, and what has begun not be taken back.
+        if self.refusal is None and self.status in {None, SWITCHING_PROTOCOLS}:
             self.refusal = error
             self.refused_by = by
         return error

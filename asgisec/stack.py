@@ -25,7 +25,7 @@ from anyio import move_on_after
 from asgisec._plan import Plan, dress
 from asgisec._wire.headers import Pair, join_repeated
 from asgisec.errors import ConfigError, SecurityError
-from asgisec.policy import Answer, Exchange, Policy, Receive, Scope, Verdict, path_below_root
+from asgisec.policy import SWITCHING_PROTOCOLS, Answer, Exchange, Policy, Receive, Scope, Verdict, path_below_root
 
 __all__ = ["InstalledMiddleware", "SecurityMiddleware", "not_starting", "refuse"]
 
@@ -35,7 +35,6 @@ ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 SCOPE_KEY = "asgisec"  # where in the scope a pass inside finds the exchange of the pass around it
 
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
-_SWITCHING_PROTOCOLS = 101
 
 # Clean-up that waits (a lease given back to a store) may outlive the cancelled request by this much, in seconds.
 _CLEANUP_GRACE = 5.0
@@ -69,7 +68,7 @@ class _Pass(Exchange):
         if self.refusal is not None:
             return _replace(self)
         if self.status is None and message["type"] in _STARTS:
-            self.status = message.get("status", _SWITCHING_PROTOCOLS)
+            self.status = message.get("status", SWITCHING_PROTOCOLS)
             headers = dress(self, [*message.get("headers", ())], self.plan.dressers[-1])
             message = {**message, "headers": headers}
         elif message["type"] == "websocket.close":
@@ -174,7 +173,7 @@ class SecurityMiddleware:
             return False
         if self._installed or "app" not in exchange.scope:
             unanswered = exchange.status is None and not exchange.answered
-            open_socket = exchange.scope["type"] == "websocket" and not exchange.answered
+            open_socket = exchange.status == SWITCHING_PROTOCOLS and not exchange.answered
             if isinstance(failure, SecurityError) and (unanswered or open_socket):
                 await _answer(exchange, failure, reached, failure)
                 return True
