@@ -145,6 +145,7 @@ class SecurityMiddleware:
             failure = error
         if exchange.plan.ends:
             reached, failure = await _end(exchange, reached, failure)
+        exchange.receive = receive  # a policy's own holds the exchange
         if exchange.refusal is not None:
             failure = await _refused(exchange, -1, failure)
         if failure is not None:
@@ -152,7 +153,10 @@ class SecurityMiddleware:
                 if not await self._settle(exchange, reached, failure):
                     raise failure
             finally:
-                failure = None  # its traceback holds this frame: let go, or both wait for the collector
+                # The traceback holds this frame and the exchanges: let go, or all wait for the collector.
+                failure = None
+                if outer is None:
+                    _forget(exchange)
 
     def _plan_inside(self, outer: _Pass, scope: MutableMapping[str, Any]) -> Plan:
         """Return the plan without what the pass around this one did already, for this very request."""
@@ -218,7 +222,8 @@ async def _end(exchange: _Pass, reached: int, failure: BaseException | None) -> 
             except BaseException as error:  # noqa: BLE001 - raised again by the pass
                 # The log must still tell what went wrong first. A refusal is not: what comes of one is answered by it.
                 if error.__context__ is None and not any(isinstance(e, SecurityError) for e in _chain(failure)):
-                    error.__context__ = failure
+                    with suppress(Exception):  # it may be frozen
+                        error.__context__ = failure
                 failure, reached = error, min(reached, place + 1)
     return reached, failure
 
@@ -252,12 +257,17 @@ def _path(scope: MutableMapping[str, Any]) -> str:
 
 async def _refused(exchange: _Pass, place: int, failure: BaseException | None) -> BaseException | None:
     """Give the refusal before the policies outside of the one that refused end; return what failed besides."""
-    if place >= _place_of_refusal(exchange) or (failure is not None and not isinstance(failure, Exception)):
+    if place >= _place_of_refusal(exchange):
+        return failure
+    if failure is not None and not isinstance(failure, Exception):
+        exchange.refusal = None  # who is cancelled answers nothing
         return failure
     try:
         await _replace(exchange)
     except BaseException as error:  # noqa: BLE001 - raised again by the pass
         return error
+    if exchange.refusal is not None:
+        exchange.refusal.__traceback__ = None  # it holds the exchange, which holds the refusal
     return None if _comes_of(failure, exchange.refusal) else failure
 
 
@@ -300,6 +310,13 @@ def _dressed(exchange: _Pass, headers: list[Pair], place: int, failure: BaseExce
         inside.status = exchange.status
         headers = _dressed(inside, headers, inside_place, failure)
     return dress(exchange, headers, exchange.plan.dressers[place])
+
+
+def _forget(exchange: _Pass) -> None:
+    while exchange.failed_inside is not None:
+        _, inside, _ = exchange.failed_inside
+        exchange.failed_inside = None
+        exchange = inside
 
 
 def _request_id(exchange: _Pass, failure: BaseException | None) -> str | None:
