@@ -183,6 +183,7 @@ _generated = st.one_of(
     st.builds(Constants, _labels, _pairs),
     st.builds(Judging, _labels, **_judging),
     st.builds(Reading, _labels, **_reading),
+    st.builds(Reading, _labels, reading=st.just("refuse")),
     st.builds(Editing, _labels, _edits),
     st.builds(Ending, _labels, **_ending),
     st.builds(Everything, _labels, response_headers=_pairs, edits=_edits, **_judging, **_reading, **_ending),
@@ -295,6 +296,7 @@ _whole = {
             ("http.response.body", b"b", False),
         ],
         [("read, come what may",), ("http.response.start", 400, []), ("http.response.body", b"bad", False)],
+        [("read, else turn it into a defect",), ("http.response.start", 204, []), ("http.response.body", b"", False)],
         [],
     ],
     "websocket": [
