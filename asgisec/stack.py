@@ -36,7 +36,7 @@ SCOPE_KEY = "asgisec"  # where in the scope a pass inside finds the exchange of 
 
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
-# Clean-up that waits (a lease given back to a store) may outlive the cancelled request by this much, in seconds.
+# Clean-up that waits (a lease given back to a store) may outlive the request, cancelled or not, by this much, in seconds.
 _CLEANUP_GRACE = 5.0
 
 
@@ -218,7 +218,7 @@ async def _end(exchange: _Pass, reached: int, failure: BaseException | None) -> 
             try:
                 pending = on_end(exchange, failure)
                 if pending is not None:
-                    await (pending if failure is None else _shielded(pending, failure))
+                    await _shielded(pending, failure)
             except BaseException as error:  # noqa: BLE001 - raised again by the pass
                 # The log must still tell what went wrong first. A refusal is not: what comes of one is answered by it.
                 if error.__context__ is None and not any(isinstance(e, SecurityError) for e in _chain(failure)):
@@ -354,8 +354,8 @@ def _note(failure: Exception, exchange: _Pass) -> None:
 _NOTE = "request id: "
 
 
-async def _shielded(pending: Awaitable[None], failure: BaseException) -> None:
-    """Wait for clean-up although the request was cancelled, for a limited time."""
+async def _shielded(pending: Awaitable[None], failure: BaseException | None) -> None:
+    """Wait for clean-up although the request was cancelled, or is while we wait, for a limited time."""
     if isinstance(failure, GeneratorExit):
         # The request's coroutine is being closed: nothing can be awaited any more.
         if iscoroutine(pending):
