@@ -186,6 +186,7 @@ _generated = st.one_of(
     st.builds(Reading, _labels, reading=st.just("refuse")),
     st.builds(Editing, _labels, _edits),
     st.builds(Ending, _labels, **_ending),
+    st.builds(Ending, _labels),
     st.builds(Everything, _labels, response_headers=_pairs, edits=_edits, **_judging, **_reading, **_ending),
     st.builds(Harmless, _labels, **_harmless),
 )
@@ -221,8 +222,9 @@ _real = st.one_of(
 @st.composite
 def policies(draw: st.DrawFn) -> list[Policy]:
     """Up to six policies, of which some may be equal."""
-    pool = draw(st.lists(_real | _generated, min_size=1, max_size=6))
-    return draw(st.lists(st.sampled_from(pool), max_size=6))
+    pool = draw(st.lists(_real | _generated, min_size=2, max_size=6))
+    # Left alone, a third of all lists would be empty.
+    return draw(st.lists(st.sampled_from(pool), min_size=draw(st.sampled_from([0, 2, 3, 4])), max_size=6))
 
 
 _PREFLIGHT = (b"access-control-request-method", b"GET")
@@ -281,6 +283,7 @@ _socket: st.SearchStrategy[Step] = st.one_of(
 _doing: st.SearchStrategy[Step] = st.one_of(
     st.just(("read",)),
     st.just(("read",)),
+    st.just(("read",)),
     st.just(("read, come what may",)),
     st.just(("read, else turn it into a defect",)),
     st.tuples(st.just("fail"), st.sampled_from(sorted(FAILURES))),
@@ -302,6 +305,7 @@ _whole = {
     "websocket": [
         [("read",), ("websocket.accept", 101, [(b"X-A", b"own")]), ("read",), ("websocket.send", "hello")],
         [("read",), ("websocket.accept", 101, []), ("read, come what may",), ("websocket.close", 1000)],
+        [("read",), ("read",), ("websocket.accept", 101, []), ("read",), ("read, else turn it into a defect",)],
         [("read",), ("websocket.close", 4001)],
         [("websocket.http.response.start", 403, []), ("websocket.http.response.body", b"no", False)],
         [],
@@ -314,7 +318,7 @@ def programs(draw: st.DrawFn, kind: str) -> list[Step]:
     """What the application does: something whole into which something else may come, or anything in any order."""
     own = _http if kind == "http" else _socket
     program = [*draw(st.sampled_from(_whole[kind]))]
-    if draw(st.booleans()):
+    for _ in range(draw(st.sampled_from([1, 0, 1, 2]))):
         program.insert(draw(st.integers(0, len(program))), draw(_doing))
     return program if draw(st.integers(0, 3)) else draw(st.lists(own | _doing, max_size=6))
 
