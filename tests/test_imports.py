@@ -1,0 +1,189 @@
+"""What importing asgisec loads, which way its imports point, and which names are public."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "asgisec"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# From the bottom up. A module imports from its own layer and those below it.
+LAYERS = (
+    ("_ids", "_wire", "errors", "events"),
+    ("_plan", "context", "policy", "stores.protocols"),
+    ("auth", "credentials", "inputs", "policies", "stores", "tokens"),
+    ("middleware", "oauth2", "stack"),
+    ("integrations", "presets"),
+)
+
+# What is not in the standard library, and where it may be imported. Anything else anywhere is a mistake.
+EXTERNAL = {
+    "anyio": ("",),
+    "argon2": ("credentials",),
+    "bcrypt": ("credentials",),
+    "cryptography": ("credentials", "tokens"),
+    "fastapi": ("integrations.fastapi",),
+    "jwt": ("tokens",),
+    "limits": ("policies.rate_limit", "stores.limits"),
+    "litestar": ("integrations.litestar",),
+    "nh3": ("inputs",),
+    "pydantic": ("inputs",),
+    "quart": ("integrations.quart",),
+    "redis": ("stores.redis",),
+    "sqlalchemy": ("stores.sqlalchemy",),
+    "starlette": ("integrations",),
+    "starlette.exceptions": ("errors",),
+}
+
+
+def _name(file: Path) -> str:
+    return ".".join(file.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").removesuffix(".")
+
+
+def _imported(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute"
+            whole = node.module or ""
+            # `from asgisec import stack` names a module by its last part.
+            yield from (f"asgisec.{alias.name}" for alias in node.names) if whole == "asgisec" else (whole,)
+
+
+def _within(module: str, prefix: str) -> bool:
+    return not prefix or module == prefix or module.startswith(f"{prefix}.")
+
+
+def _layer(module: str) -> int:
+    # The longest prefix decides: `stores.protocols` lies below `stores`.
+    found = [(len(prefix), level) for level, layer in enumerate(LAYERS) for prefix in layer if _within(module, prefix)]
+    assert found, f"asgisec.{module} is in no layer"
+    return max(found)[1]
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if _name(file)], ids=_name)
+def test_imports_point_down(file: Path) -> None:
+    own = [name.removeprefix("asgisec.") for name in _imported(file) if name.startswith("asgisec.")]
+    assert [name for name in own if _layer(name) > _layer(_name(file))] == []
+
+
+@pytest.mark.parametrize("file", FILES, ids=_name)
+def test_what_is_imported_from_elsewhere(file: Path) -> None:
+    for name in _imported(file):
+        root = name.partition(".")[0]
+        if root == "asgisec" or root in sys.stdlib_module_names:
+            continue
+        places = [*EXTERNAL.get(root, ()), *EXTERNAL.get(name, ())]
+        assert any(_within(_name(file), place) for place in places), f"{name} has no place in {_name(file)}"
+
+
+def test_an_arrow_that_points_up_is_found() -> None:
+    assert _layer("policy") < _layer("stack") < _layer("presets")
+    assert _layer("stores.protocols") < _layer("stores.redis")
+    with pytest.raises(AssertionError, match="asgisec.unheard_of is in no layer"):
+        _layer("unheard_of")
+
+
+@pytest.fixture(scope="module")
+def loaded() -> set[str]:
+    """Return the modules that a fresh interpreter has loaded after importing all that is public in the core."""
+    code = "import asgisec, asgisec.middleware, asgisec.errors, json, sys; print(json.dumps([*sys.modules]))"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, check=True)  # noqa: S603 - our own
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "argon2",
+        "bcrypt",
+        "cryptography",
+        "django",
+        "fastapi",
+        "httpx",
+        "jwt",
+        "limits",
+        "litestar",
+        "nh3",
+        "pydantic",
+        "quart",
+        "redis",
+        "sqlalchemy",
+        "starlette.applications",
+        "starlette.middleware",
+        "starlette.requests",
+        "starlette.responses",
+        "starlette.routing",
+        "structlog",
+    ],
+)
+def test_importing_asgisec_does_not_load(module: str, loaded: set[str]) -> None:
+    assert [name for name in loaded if _within(name, module)] == []
+
+
+def test_what_importing_asgisec_loads(loaded: set[str]) -> None:
+    assert {"asgisec.stack", "starlette.exceptions", "anyio"} <= loaded
+
+
+NAMES = {
+    "asgisec": [
+        "CORS",
+        "HSTS",
+        "Answer",
+        "Exchange",
+        "Policy",
+        "RequestID",
+        "RequestIDFilter",
+        "SecurityHeaders",
+        "SecurityMiddleware",
+        "TrustedHosts",
+        "add_request_id",
+        "install",
+        "request_id",
+        "secure",
+        "trace_id",
+        "traceparent",
+    ],
+    "asgisec.errors": ["BadRequest", "ConfigError", "OriginNotAllowed", "SecurityError"],
+    "asgisec.middleware": [
+        "CORSMiddleware",
+        "RequestIDMiddleware",
+        "SecurityHeadersMiddleware",
+        "TrustedHostMiddleware",
+    ],
+    "asgisec.policy": ["Answer", "Exchange", "Exempt", "Policy", "Verdict"],
+}
+
+
+def _isort(name: str) -> tuple[int, str]:
+    """Sort as Ruff's RUF022 does: constants, classes, the rest."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_public_names(module: str) -> None:
+    public = import_module(module).__all__
+    assert public == NAMES[module] == sorted(public, key=_isort)
+    assert all(hasattr(import_module(module), name) for name in public)
+
+
+def test_the_package_only_names_what_is_public() -> None:
+    body = ast.parse((PACKAGE / "__init__.py").read_text()).body
+    assert {type(node) for node in body[1:-1]} == {ast.ImportFrom}
+    assert isinstance(body[-1], ast.Assign)
+    assert ast.unparse(body[-1].targets[0]) == "__all__"
+
+
+@pytest.mark.parametrize("file", FILES, ids=_name)
+def test_nothing_derives_from_base_http_middleware(file: Path) -> None:
+    names = {node.id for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Name)}
+    assert "BaseHTTPMiddleware" not in names
+    assert not any(name.startswith("starlette.middleware.base") for name in _imported(file))
