@@ -181,8 +181,8 @@ class Exchange:
 
 def header_pair(name: str, value: str) -> Pair:
     """Encode a header; refuse what could end the line or begin another."""
-    pair = name.lower().encode("ascii", "replace"), value.encode("latin-1", "replace")
-    if not is_token(pair[0]) or not is_field_value(pair[1]):
+    pair = name.encode("ascii", "replace").lower(), value.encode("ascii", "replace")
+    if not is_token(pair[0]) or not is_field_value(pair[1]) or not value.isascii():
         raise ValueError("a header is a token and a value of visible ASCII, without line breaks")
     return pair
 
