@@ -50,6 +50,7 @@ class _ServerError(SecurityError):
 class _Pass(Exchange):
     """An exchange, with what the pass alone knows of it and the way its response takes."""
 
+    outer: "_Pass | None" = None
     answered = False
     failed_inside: "tuple[BaseException, _Pass, int] | None" = None
 
@@ -147,7 +148,7 @@ class SecurityMiddleware:
             reached, failure = await _end(exchange, reached, failure)
         exchange.receive = receive  # a policy's own holds the exchange
         if exchange.refusal is not None:
-            failure = await _refused(exchange, -1, failure)
+            failure = await _refused(exchange, exchange.refusal, -1, failure)
         if failure is not None:
             try:
                 if not await self._settle(exchange, reached, failure):
@@ -172,8 +173,7 @@ class SecurityMiddleware:
         if not isinstance(failure, Exception):
             return False
         if exchange.outer is not None:
-            if isinstance(exchange.outer, _Pass):
-                exchange.outer.failed_inside = (failure, exchange, reached)
+            exchange.outer.failed_inside = (failure, exchange, reached)
             return False
         if self._installed or "app" not in exchange.scope:
             unanswered = exchange.status is None and not exchange.answered
@@ -210,11 +210,11 @@ async def _settled(verdict: Answer | SecurityError | Awaitable[Verdict]) -> Verd
 
 
 async def _end(exchange: _Pass, reached: int, failure: BaseException | None) -> tuple[int, BaseException | None]:
-    """Run what must run whatever happened; return what failed last, as nested `finally` blocks would raise it, and where."""
+    """Run what must run whatever happened; return where what failed last did, and that, as `finally` blocks raise it."""
     for place, on_end in exchange.plan.ends:
         if place <= reached:
             if exchange.refusal is not None:
-                failure = await _refused(exchange, place, failure)
+                failure = await _refused(exchange, exchange.refusal, place, failure)
             try:
                 pending = on_end(exchange, failure)
                 if pending is not None:
@@ -255,7 +255,9 @@ def _path(scope: MutableMapping[str, Any]) -> str:
     return root.rstrip("/") + path_below_root(scope)
 
 
-async def _refused(exchange: _Pass, place: int, failure: BaseException | None) -> BaseException | None:
+async def _refused(
+    exchange: _Pass, refusal: SecurityError, place: int, failure: BaseException | None
+) -> BaseException | None:
     """Give the refusal before the policies outside of the one that refused end; return what failed besides."""
     if place >= _place_of_refusal(exchange):
         return failure
@@ -266,9 +268,8 @@ async def _refused(exchange: _Pass, place: int, failure: BaseException | None) -
         await _replace(exchange)
     except BaseException as error:  # noqa: BLE001 - raised again by the pass
         return error
-    if exchange.refusal is not None:
-        exchange.refusal.__traceback__ = None  # it holds the exchange, which holds the refusal
-    return None if _comes_of(failure, exchange.refusal) else failure
+    refusal.__traceback__ = None  # it holds the exchange, which holds the refusal
+    return None if any(error is refusal for error in _chain(failure)) else failure
 
 
 async def _replace(exchange: _Pass) -> None:
@@ -326,12 +327,8 @@ def _request_id(exchange: _Pass, failure: BaseException | None) -> str | None:
     return exchange.request_id
 
 
-def _comes_of(failure: BaseException | None, refusal: SecurityError | None) -> bool:
-    """Tell whether an exception is the refusal, or what somebody made of it."""
-    return any(error is refusal for error in _chain(failure))
-
-
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Walk an exception and what it was made of."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         yield error
