@@ -36,7 +36,7 @@ SCOPE_KEY = "asgisec"  # where in the scope a pass inside finds the exchange of 
 
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
-# Clean-up that waits (a lease given back to a store) may outlive the request, cancelled or not, by this much, in seconds.
+# Clean-up that waits (a lease given back to a store) may outlive its request, cancelled or not, by this many seconds.
 _CLEANUP_GRACE = 5.0
 
 
@@ -147,17 +147,11 @@ class SecurityMiddleware:
         if exchange.plan.ends:
             reached, failure = await _end(exchange, reached, failure)
         exchange.receive = receive  # a policy's own holds the exchange
-        if exchange.refusal is not None:
-            failure = await _refused(exchange, exchange.refusal, -1, failure)
-        if failure is not None:
+        if failure is not None or exchange.refusal is not None:
             try:
-                if not await self._settle(exchange, reached, failure):
-                    raise failure
+                await self._conclude(exchange, reached, failure)
             finally:
-                # The traceback holds this frame and the exchanges: let go, or all wait for the collector.
-                failure = None
-                if outer is None:
-                    _forget(exchange)
+                failure = None  # its traceback holds this frame: let go, or both wait for the collector
 
     def _plan_inside(self, outer: _Pass, scope: MutableMapping[str, Any]) -> Plan:
         """Return the plan without what the pass around this one did already, for this very request."""
@@ -168,8 +162,20 @@ class SecurityMiddleware:
             plan = self._plans_inside[outer.plan] = Plan(self._plan.policies, outer.plan.covered)
         return plan
 
+    async def _conclude(self, exchange: _Pass, reached: int, failure: BaseException | None) -> None:
+        """Give the answer that is still owed; raise what is not answered by it."""
+        try:
+            if exchange.refusal is not None:
+                failure = await _refused(exchange, exchange.refusal, -1, failure)
+            if failure is not None and not await self._settle(exchange, reached, failure):
+                raise failure
+        finally:
+            failure = None
+            if exchange.outer is None:
+                _forget(exchange)
+
     async def _settle(self, exchange: _Pass, reached: int, failure: BaseException) -> bool:
-        """Give the answer that is still owed; tell whether the failure is answered by it."""
+        """Answer a failure, where that is ours to do; tell whether it is dealt with."""
         if not isinstance(failure, Exception):
             return False
         if exchange.outer is not None:
@@ -210,7 +216,7 @@ async def _settled(verdict: Answer | SecurityError | Awaitable[Verdict]) -> Verd
 
 
 async def _end(exchange: _Pass, reached: int, failure: BaseException | None) -> tuple[int, BaseException | None]:
-    """Run what must run whatever happened; return where what failed last did, and that, as `finally` blocks raise it."""
+    """Run what must run whatever happened; return what failed last, as `finally` blocks would raise it, and where."""
     for place, on_end in exchange.plan.ends:
         if place <= reached:
             if exchange.refusal is not None:
@@ -314,6 +320,7 @@ def _dressed(exchange: _Pass, headers: list[Pair], place: int, failure: BaseExce
 
 
 def _forget(exchange: _Pass) -> None:
+    # A failure's traceback holds the exchanges, and they hold the failure.
     while exchange.failed_inside is not None:
         _, inside, _ = exchange.failed_inside
         exchange.failed_inside = None
