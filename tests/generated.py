@@ -27,7 +27,7 @@ def numbered() -> str:
     return f"made-{next(_ids)}"
 
 
-class Defect(Exception):  # noqa: N818 - reads well where it is raised
+class Defect(Exception):
     """What a policy or an application raises by mistake."""
 
 
@@ -86,7 +86,8 @@ class Judging(Recording):
 
     def _verdict(self) -> Any:
         if self.verdict in FAILURES:
-            raise FAILURES[self.verdict]()
+            failure = FAILURES[self.verdict]
+            raise failure()
         if self.verdict == "answer":
             return Answer.plain(418, "tea", [(b"X-Judge", self.label.encode()), (b"vary", b"Accept, origin")])
         return None if self.verdict == "pass" else TooMuch(headers={"Retry-After": "1"}, members={"by": self.label})
@@ -136,7 +137,8 @@ class Ending(Recording):
     def on_end(self, exchange: Exchange, error: BaseException | None) -> Awaitable[None] | None:
         if self.lingers:
             return self._linger(exchange, error)
-        return self._end(exchange, error)
+        self._end(exchange, error)
+        return None
 
     async def _linger(self, exchange: Exchange, error: BaseException | None) -> None:
         await anyio.lowlevel.checkpoint()
@@ -145,7 +147,8 @@ class Ending(Recording):
     def _end(self, exchange: Exchange, error: BaseException | None) -> None:
         self.say(exchange, "on_end", type(error).__name__)
         if self.ending in FAILURES:
-            raise FAILURES[self.ending]()
+            failure = FAILURES[self.ending]
+            raise failure()
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,12 @@ _edits = st.lists(
 ).map(tuple)
 # Most let a request pass: each list has several, and behind the first refusal nothing is to be seen.
 _verdicts = st.sampled_from(["pass"] * 8 + ["answer", "refuse", "refusal", "defect", "fatal"])
-_judging = {"verdict": _verdicts, "waits": st.booleans(), "adds": _adds, "client": st.sampled_from([None, "192.0.2.99"])}
+_judging = {
+    "verdict": _verdicts,
+    "waits": st.booleans(),
+    "adds": _adds,
+    "client": st.sampled_from([None, "192.0.2.99"]),
+}
 _reading = {"reading": st.sampled_from(["count"] * 4 + ["refuse"] * 3 + ["fail", "not at all"])}
 _ending = {"ending": st.sampled_from(["says"] * 8 + ["defect", "refusal", "fatal"]), "lingers": st.booleans()}
 _harmless = {"response_headers": _pairs, "edits": _edits, "ending": st.just("says"), "lingers": st.booleans()}
@@ -289,7 +297,7 @@ _doing: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("fail"), st.sampled_from(sorted(FAILURES))),
     st.just(("be cancelled",)),
 )
-_whole = {
+_whole: dict[str, list[list[Step]]] = {
     "http": [
         [("http.response.start", 200, [(b"X-A", b"own")]), ("http.response.body", b"hello", False)],
         [
@@ -317,7 +325,7 @@ _whole = {
 def programs(draw: st.DrawFn, kind: str) -> list[Step]:
     """What the application does: something whole into which something else may come, or anything in any order."""
     own = _http if kind == "http" else _socket
-    program = [*draw(st.sampled_from(_whole[kind]))]
+    program: list[Step] = [*draw(st.sampled_from(_whole[kind]))]
     for _ in range(draw(st.sampled_from([1, 0, 1, 2]))):
         program.insert(draw(st.integers(0, len(program))), draw(_doing))
     return program if draw(st.integers(0, 3)) else draw(st.lists(own | _doing, max_size=6))
@@ -336,32 +344,29 @@ def running(program: Iterable[Step]) -> App:
 
 async def _do(step: Step, scope: Message, receive: Any, send: Any) -> None:
     match step:
-        case ["read"]:
-            scope["calls"].append(("app read", (await receive())["type"]))
-        case ["read, come what may"]:
-            try:
-                await receive()
-            except Exception as error:  # noqa: BLE001 - as frameworks do
-                scope["calls"].append(("app caught", type(error).__name__))
-        case ["read, else turn it into a defect"]:
-            try:
-                await receive()
-            except Exception as error:
-                raise Defect("of another kind") from error
+        case ["read" | "read, come what may" | "read, else turn it into a defect" as how]:
+            await _read(how, scope["calls"], receive)
         case ["fail", failure]:
-            raise FAILURES[failure]()
+            make = FAILURES[failure]
+            raise make()
         case ["be cancelled"]:
             scope["cancel"]()
             await anyio.lowlevel.checkpoint()
-        case [("http.response.body" | "websocket.http.response.body") as kind, body, more]:
-            await send({"type": kind, "body": body, "more_body": more})
-        case ["websocket.send", text]:
-            await send({"type": "websocket.send", "text": text})
-        case ["websocket.close", code]:
-            await send({"type": "websocket.close", "code": code})
-        case [kind, status, headers]:
-            message = {"type": kind, "status": status, "headers": headers}
-            await send(message)
+        case [kind, *values]:
+            names = {"body": ("body", "more_body"), "send": ("text",), "close": ("code",)}
+            fields = names.get(kind.rpartition(".")[2], ("status", "headers"))
+            await send({"type": kind, **dict(zip(fields, values, strict=True))})
+
+
+async def _read(how: str, calls: list[Any], receive: Any) -> None:
+    try:
+        calls.append(("app read", (await receive())["type"]))
+    except Exception as error:
+        calls.append(("app caught", type(error).__name__))
+        if how == "read":
+            raise
+        if how != "read, come what may":
+            raise Defect("of another kind") from error
 
 
 @dataclass

@@ -17,7 +17,8 @@ class TooMuch(SecurityError):
 def made(**members: Any) -> Policy:
     """Make a policy with these hooks, functions without `self`, and attributes."""
     hooks = {name: staticmethod(it) if callable(it) else it for name, it in members.items()}
-    return type("Made", (Policy,), hooks)()
+    policy: Policy = type("Made", (Policy,), hooks)()
+    return policy
 
 
 def constants(*pairs: tuple[bytes, bytes]) -> Policy:
@@ -53,9 +54,13 @@ def saying(log: list[Any], label: str) -> Policy:
     def on_end(exchange: Exchange, error: BaseException | None) -> None:
         log.append(f"{label} on_end {type(error).__name__}")
 
+    def wrap_receive(exchange: Exchange, receive: Any) -> Any:
+        log.append(f"{label} wrap_receive")
+        return receive
+
     return made(
         on_request=lambda exchange: log.append(f"{label} on_request"),
-        wrap_receive=lambda exchange, receive: log.append(f"{label} wrap_receive") or receive,
+        wrap_receive=wrap_receive,
         on_response=on_response,
         on_end=on_end,
     )

@@ -88,7 +88,7 @@ def test_what_is_imported_from_elsewhere(file: Path) -> None:
 def test_an_arrow_that_points_up_is_found() -> None:
     assert _layer("policy") < _layer("stack") < _layer("presets")
     assert _layer("stores.protocols") < _layer("stores.redis")
-    with pytest.raises(AssertionError, match="asgisec.unheard_of is in no layer"):
+    with pytest.raises(AssertionError, match=r"asgisec\.unheard_of is in no layer"):
         _layer("unheard_of")
 
 

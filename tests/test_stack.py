@@ -1,5 +1,6 @@
 """The pass over one request: order, dressing, headers, and what it leaves alone."""
 
+from functools import partial
 from typing import Any
 
 import anyio
@@ -8,6 +9,7 @@ import pytest
 from asgisec import Answer, Exchange, Policy, RequestID, SecurityHeaders, SecurityMiddleware, TrustedHosts
 from asgisec.errors import ConfigError, SecurityError
 from asgisec.middleware import RequestIDMiddleware
+from asgisec.stack import not_starting
 from tests.asgi import App, Headers, Message, answering, request, scope_of, websocket
 from tests.made import TooMuch, constants, made, refusing, saying
 
@@ -121,11 +123,15 @@ def test_constant_headers(own: Headers, policies: list[Policy], expected: list[s
     [
         pytest.param([], b"Origin", [], ["Origin"], id="none of the application's"),
         pytest.param([(b"vary", b"Cookie")], b"Origin", [], ["Cookie, Origin"], id="merged"),
-        pytest.param([(b"Vary", b"cookie, ORIGIN")], b"Origin", [], ["cookie, ORIGIN"], id="never twice, whatever the case"),
+        pytest.param(
+            [(b"Vary", b"cookie, ORIGIN")], b"Origin", [], ["cookie, ORIGIN"], id="never twice, whatever the case"
+        ),
         pytest.param([(b"vary", b"A"), (b"vary", b"B,,A")], b"Origin", [], ["A, B, Origin"], id="two lines"),
         pytest.param([(b"vary", b"*")], b"Origin", [], ["*"], id="a star stays alone"),
         pytest.param([(b"vary", b"Cookie")], b"*", [], ["*"], id="a star takes over"),
-        pytest.param([(b"vary", b"Cookie")], b"Origin", ["Accept", "origin"], ["Cookie, Origin, Accept"], id="add_header"),
+        pytest.param(
+            [(b"vary", b"Cookie")], b"Origin", ["Accept", "origin"], ["Cookie, Origin, Accept"], id="add_header"
+        ),
         pytest.param([], None, ["Accept", "Accept"], ["Accept"], id="add_header alone"),
         pytest.param([(b"vary", b"")], b"Origin", [], ["Origin"], id="an empty one"),
     ],
@@ -164,7 +170,9 @@ def test_a_header_that_may_come_once(kind: str, name: str, values: tuple[str, st
     def judge(exchange: Exchange) -> None:
         reached.append("policy")
 
-    secured = SecurityMiddleware(app, RequestID(), SecurityHeaders(), made(on_request=judge), constants((b"x-in", b"1")))
+    secured = SecurityMiddleware(
+        app, RequestID(), SecurityHeaders(), made(on_request=judge), constants((b"x-in", b"1"))
+    )
     headers = [("x-request-id", "mine"), *((name, value) for value in values)]
     response = request(secured, headers=headers) if kind == "http" else websocket(secured, headers=headers)
     assert response.status == 400
@@ -184,7 +192,9 @@ def test_a_repeated_header_is_refused_where_the_only_policy_never_refuses() -> N
 @pytest.mark.parametrize(
     ("name", "lines", "joined"),
     [
-        pytest.param("x-forwarded-for", ["192.0.2.1", "192.0.2.2, 192.0.2.3"], "192.0.2.1, 192.0.2.2, 192.0.2.3", id="XFF"),
+        pytest.param(
+            "x-forwarded-for", ["192.0.2.1", "192.0.2.2, 192.0.2.3"], "192.0.2.1, 192.0.2.2, 192.0.2.3", id="XFF"
+        ),
         pytest.param("forwarded", ["for=192.0.2.1", "for=192.0.2.2"], "for=192.0.2.1, for=192.0.2.2", id="Forwarded"),
         pytest.param("access-control-request-headers", ["x-a", "x-b"], "x-a, x-b", id="Access-Control-Request-Headers"),
         pytest.param("cookie", ["a=1", "b=2", "c=3"], "a=1; b=2; c=3", id="Cookie, as HTTP/2 splits it"),
@@ -243,7 +253,7 @@ def test_what_passes_untouched(scope: Message, policies: list[Policy]) -> None:
     ("policy", "same_receive"),
     [
         pytest.param(TrustedHosts(["testserver"]), True, id="no policy wraps it: the server's own"),
-        pytest.param(made(wrap_receive=lambda exchange, receive: lambda: receive()), False, id="a policy wraps it"),
+        pytest.param(made(wrap_receive=lambda exchange, receive: partial(receive)), False, id="a policy wraps it"),
     ],
 )
 def test_receive_is_wrapped_only_where_a_policy_does(policy: Policy, same_receive: bool) -> None:
@@ -415,3 +425,22 @@ def test_a_refusal_is_a_problem_document(error: SecurityError) -> None:
     assert b'"detail":"no"' in response.body
     assert (b'"a":1' in response.body) is bool(error.members)
     assert response.values("retry-after") == (["1"] if error.headers else [])
+
+
+@pytest.mark.parametrize("kind", ["lifespan", "http"])
+def test_an_application_that_must_not_start(kind: str) -> None:
+    error = ConfigError("secure(hosts=)", ["*"], "name them")
+    scope: Message = {"type": "lifespan"} if kind == "lifespan" else scope_of()
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    coroutine: Any = not_starting(error)(scope, receive, send)
+    with pytest.raises(StopIteration if kind == "lifespan" else ConfigError):
+        coroutine.send(None)
+    failed = [{"type": "lifespan.startup.failed", "message": "secure(hosts=) got ['*']: name them"}]
+    assert sent == (failed if kind == "lifespan" else [])

@@ -3,10 +3,10 @@
 import gc
 import weakref
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
 import pytest
 
 from asgisec import RequestID, SecurityHeaders, SecurityMiddleware
@@ -15,7 +15,7 @@ from asgisec.stack import InstalledMiddleware, refuse
 from tests.asgi import App, Message, answering, request, scope_of, websocket
 from tests.made import TooMuch, constants, limiting, made
 
-SECRET = "psycopg.connect(password='hunter2')"
+SECRET = "psycopg.connect(password='hunter2')"  # noqa: S105 - a message that must not get out
 
 
 def failing(error: BaseException, before: list[Message] | None = None) -> App:
@@ -68,14 +68,18 @@ def _inside_a_framework(app: App) -> App:
             lambda app: _inside_a_framework(SecurityMiddleware(app, RequestID())), False, id="in a framework's stack"
         ),
         pytest.param(
-            lambda app: _inside_a_framework(InstalledMiddleware(app, RequestID())), True, id="installed by the framework"
+            lambda app: _inside_a_framework(InstalledMiddleware(app, RequestID())),
+            True,
+            id="installed by the framework",
         ),
         pytest.param(
             lambda app: _inside_a_framework(SecurityMiddleware(InstalledMiddleware(app, RequestID()), constants())),
             True,
             id="fused with what was installed",
         ),
-        pytest.param(lambda app: SecurityMiddleware(_inside_a_framework(app), RequestID()), True, id="around a framework"),
+        pytest.param(
+            lambda app: SecurityMiddleware(_inside_a_framework(app), RequestID()), True, id="around a framework"
+        ),
         pytest.param(
             lambda app: SecurityMiddleware(
                 _inside_a_framework(SecurityMiddleware(app, constants((b"x-in", b"1")))), RequestID()
@@ -104,23 +108,24 @@ def test_once_a_response_started_an_exception_only_propagates(before: list[Messa
 
 
 @dataclass(frozen=True)
-class Frozen(Exception):  # noqa: N818 - named by what it shows
+class Frozen(Exception):
     code: int
 
 
-class OddNotes(Exception):  # noqa: N818 - likewise
+class OddNotes(Exception):
     def __init__(self, notes: Any) -> None:
         self.__notes__ = notes
 
 
-class Slippery(Exception):  # noqa: N818 - likewise
+class Slippery(Exception):
     @property
-    def __notes__(self) -> list[str]:
+    def __notes__(self) -> list[str]:  # type: ignore[override]  # the odd thing about it
         raise RuntimeError("no notes")
 
 
 def test_a_frozen_exception_is_answered_and_propagates() -> None:
-    error, sent = Frozen(1), []
+    error = Frozen(1)
+    sent: list[Message] = []
     assert _by_hand(SecurityMiddleware(failing(error), RequestID()), sent.append) is error
     assert [message.get("status") for message in sent] == [500, None]
 
@@ -158,7 +163,8 @@ def test_without_a_request_id_there_is_no_note() -> None:
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1), GeneratorExit()], ids=repr)
 def test_what_ends_the_process_is_not_answered(error: BaseException) -> None:
-    sent, ended = [], []
+    sent: list[Message] = []
+    ended: list[BaseException | None] = []
 
     def on_end(exchange: Any, failure: BaseException | None) -> None:
         ended.append(failure)
@@ -284,10 +290,8 @@ def test_another_defect_than_the_refusal_propagates() -> None:
     error = ValueError("of its own")
 
     async def app(scope: Message, receive: Any, send: Any) -> None:
-        try:
+        with suppress(SecurityError):
             await receive()
-        except SecurityError:
-            pass
         raise error
 
     response = request(SecurityMiddleware(app, limiting()))
@@ -300,10 +304,8 @@ def test_exceptions_that_are_each_other_s_cause_end_the_search() -> None:
     error.__cause__, other.__cause__ = other, error
 
     async def app(scope: Message, receive: Any, send: Any) -> None:
-        try:
+        with suppress(SecurityError):
             await receive()
-        except SecurityError:
-            pass
         raise error
 
     assert request(SecurityMiddleware(app, limiting())).error is error
@@ -377,7 +379,9 @@ def _nothing_waits_for_the_collector(app: App) -> None:
     [
         pytest.param(SecurityMiddleware(answering(), RequestID()), id="an answer"),
         pytest.param(SecurityMiddleware(answering(), RequestID(), limiting()), id="a policy that wraps receive"),
-        pytest.param(SecurityMiddleware(answering(), RequestID(), made(on_request=lambda exchange: TooMuch())), id="refused"),
+        pytest.param(
+            SecurityMiddleware(answering(), RequestID(), made(on_request=lambda exchange: TooMuch())), id="refused"
+        ),
         pytest.param(SecurityMiddleware(_reading(_is_swallowed), RequestID(), limiting()), id="refused while reading"),
         pytest.param(SecurityMiddleware(_reading(_propagates), RequestID(), limiting()), id="refused, propagating"),
     ],

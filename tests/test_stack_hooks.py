@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import gc
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -43,7 +44,9 @@ async def _reading(scope: Message, receive: Any, send: Any) -> None:
             id="answered",
         ),
         pytest.param(
-            answering(), [refusing()], ["b on_response 413", "a on_response 413", "b on_end NoneType", "a on_end NoneType"],
+            answering(),
+            [refusing()],
+            ["b on_response 413", "a on_response 413", "b on_end NoneType", "a on_end NoneType"],
             id="refused inside",
         ),
         pytest.param(
@@ -71,7 +74,7 @@ async def _reading(scope: Message, receive: Any, send: Any) -> None:
             id="an on_end inside raised",
         ),
     ],
-)  # fmt: skip
+)
 def test_on_end_runs_innermost_first(app: App, inner: list[Policy], expected: list[str]) -> None:
     log: list[str] = []
     request(SecurityMiddleware(app, saying(log, "a"), saying(log, "b"), *inner))
@@ -110,6 +113,21 @@ def test_an_on_end_that_raises_keeps_no_other_from_running(app: App) -> None:
     assert response.error is second
     assert second.__context__ is first
     assert isinstance(first.__context__, RuntimeError) is (app is _failing)
+
+
+@dataclass(frozen=True)
+class Frozen(Exception):
+    code: int
+
+
+def test_a_frozen_exception_of_on_end_keeps_no_other_from_running() -> None:
+    log: list[str] = []
+    coroutine: Any = SecurityMiddleware(_failing, saying(log, "a"), made(on_end=_raising(Frozen(1))))(
+        _scope(), _no_message, _keep([])
+    )
+    with pytest.raises(Frozen):
+        coroutine.send(None)
+    assert "a on_end Frozen" in log
 
 
 def test_what_fails_at_the_end_keeps_the_cause_it_has() -> None:
@@ -171,7 +189,8 @@ def _scope(**extra: Any) -> Message:
 @pytest.mark.parametrize(("backend", "name"), [("asyncio", "CancelledError"), ("trio", "Cancelled")])
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 def test_on_end_is_awaited_to_its_end_when_a_cancel_scope_is_cancelled(backend: str, name: str, kind: str) -> None:
-    outer, inner, sent = Waiting(), Waiting(), []
+    outer, inner = Waiting(), Waiting()
+    sent: list[Message] = []
 
     async def run() -> None:
         started = anyio.Event()
@@ -192,7 +211,8 @@ def test_on_end_is_awaited_to_its_end_when_a_cancel_scope_is_cancelled(backend: 
 
 
 def test_on_end_is_awaited_to_its_end_when_a_task_is_cancelled() -> None:
-    waiting, sent = Waiting(), []
+    waiting = Waiting()
+    sent: list[Message] = []
 
     async def run() -> None:
         started = asyncio.Event()
@@ -236,6 +256,26 @@ def _keep(sent: list[Any]) -> Callable[[Message], Any]:
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_refusal_of_a_cancelled_request_is_not_sent(backend: str) -> None:
+    sent: list[Message] = []
+    log: list[str] = []
+
+    async def run() -> None:
+        with anyio.CancelScope() as cancelled:
+
+            async def app(scope: Message, receive: Any, send: Any) -> None:
+                scope["asgisec"].refuse(TooMuch())
+                cancelled.cancel()
+                await anyio.lowlevel.checkpoint()
+
+            await SecurityMiddleware(app, saying(log, "a"))(_scope(), _no_message, _keep(sent))
+
+    anyio.run(run, backend=backend)
+    assert log[-1].startswith("a on_end Cancelled")
+    assert not sent
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_clean_up_that_hangs_is_given_up_when_the_request_was_cancelled(
     backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,7 +300,8 @@ def test_a_clean_up_that_hangs_is_given_up_when_the_request_was_cancelled(
 
 @pytest.mark.parametrize("waits", [True, False], ids=["async on_end", "on_end"])
 def test_a_coroutine_that_is_closed_ends_its_request_without_waiting(waits: bool) -> None:
-    waiting, log = Waiting(), []
+    waiting = Waiting()
+    log: list[str] = []
     policy = waiting.policy if waits else made(on_end=lambda exchange, error: log.append(type(error).__name__))
     coroutine = _suspended(SecurityMiddleware(_suspending, RequestID(), policy))
     coroutine.close()

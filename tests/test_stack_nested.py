@@ -1,4 +1,4 @@
-"""A secured application in a secured application: what the outer pass did is not done again, unless the scope changed."""
+"""A secured application in a secured one: what the outer pass did is not done again, unless the scope was rewritten."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The pass over a WebSocket: refused by a response where the server can send one, else closed; dressed as it is accepted."""
+"""The pass over a WebSocket: refused by a response where the server can send one, else closed; dressed on accept."""
 
 from collections.abc import Callable
 from typing import Any
@@ -154,7 +154,11 @@ def test_a_refusal_while_the_application_reads(app: App, expected: list[str]) ->
 
 @pytest.mark.parametrize(
     "before",
-    [pytest.param([ACCEPT, CLOSE], id="closed"), pytest.param([CLOSE], id="closed before"), pytest.param(DENIAL, id="denied")],
+    [
+        pytest.param([ACCEPT, CLOSE], id="closed"),
+        pytest.param([CLOSE], id="closed before"),
+        pytest.param(DENIAL, id="denied"),
+    ],
 )
 def test_a_refusal_after_the_end_changes_nothing(before: list[Message]) -> None:
     async def app(scope: Message, receive: Any, send: Any) -> None:
@@ -165,9 +169,15 @@ def test_a_refusal_after_the_end_changes_nothing(before: list[Message]) -> None:
     assert [message["type"] for message in response.messages] == [message["type"] for message in before]
 
 
+def _opaque(app: App) -> App:
+    async def between(scope: Message, receive: Any, send: Any) -> None:
+        await app(scope, receive, send)
+
+    return between
+
 
 @pytest.mark.parametrize("denial", [True, False], ids=["denial", "no denial"])
-@pytest.mark.parametrize("wrap", [lambda app: app, lambda app: _opaque(app)], ids=["one pass", "nested"])
+@pytest.mark.parametrize("wrap", [lambda app: app, _opaque], ids=["one pass", "nested"])
 @pytest.mark.parametrize("error", [RuntimeError, TooMuch], ids=["a defect", "a refusal"])
 def test_an_on_end_that_raises_after_a_refusal_sends_nothing_more(
     denial: bool, wrap: Callable[[App], App], error: type[Exception]
@@ -180,13 +190,6 @@ def test_an_on_end_that_raises_after_a_refusal_sends_nothing_more(
     assert response.status == (403 if denial else 0)
     assert (response.close is None) is denial
     assert isinstance(response.error, error)
-
-
-def _opaque(app: App) -> App:
-    async def between(scope: Message, receive: Any, send: Any) -> None:
-        await app(scope, receive, send)
-
-    return between
 
 
 @pytest.mark.parametrize(
