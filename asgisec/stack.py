@@ -70,7 +70,11 @@ class _Pass(Exchange):
             return _replace(self)
         if self.status is None and message["type"] in _STARTS:
             self.status = message.get("status", SWITCHING_PROTOCOLS)
-            headers = dress(self, [*message.get("headers", ())], self.plan.dressers[-1])
+            try:
+                headers = dress(self, [*message.get("headers", ())], self.plan.dressers[-1])
+            except BaseException:
+                self.status = None  # nothing was sent: the answer is still owed
+                raise
             message = {**message, "headers": headers}
         elif message["type"] == "websocket.close":
             self.answered = True
@@ -295,15 +299,20 @@ async def _answer(
 ) -> None:
     """Send an answer, dressed by the policies outside of `place`; close a WebSocket that can take none."""
     answer = verdict if isinstance(verdict, Answer) else Answer.problem(verdict, _request_id(exchange, failure))
-    exchange.answered = True
     prefix, scope = "", exchange.scope
     if scope["type"] == "websocket":
         prefix = "websocket."
         if exchange.status is not None or "websocket.http.response" not in (scope.get("extensions") or ()):
+            exchange.answered = True
             await exchange.send({"type": "websocket.close", "code": answer.close_code, "reason": answer.close_reason})
             return
     exchange.status = answer.status
-    headers = _dressed(exchange, [*answer.headers], place, failure)
+    try:
+        headers = _dressed(exchange, [*answer.headers], place, failure)
+    except BaseException:
+        exchange.status = None  # likewise
+        raise
+    exchange.answered = True
     await exchange.send({"type": f"{prefix}http.response.start", "status": answer.status, "headers": headers})
     # RFC 9110 section 9.3.2: no content in the answer to HEAD. Not every server sees to it.
     body = b"" if scope.get("method") == "HEAD" else answer.body

@@ -123,9 +123,11 @@ class Editing(Recording):
         assert exchange.names == {name for name, _ in headers}
         self.say(exchange, "on_response", exchange.status)
         for edit, name, value in self.edits:
-            if edit != "append":
+            if edit == "break" and exchange.status in {200, 413}:
+                raise Defect("a secret")
+            if edit in {"set", "remove"}:
                 headers[:] = [pair for pair in headers if pair[0] != name]
-            if edit != "remove":
+            if edit in {"append", "set"}:
                 headers.append((name, value))
 
 
@@ -173,7 +175,8 @@ _adds = st.lists(
     max_size=2,
 ).map(tuple)
 _edits = st.lists(
-    st.tuples(st.sampled_from(["append", "set", "remove"]), _names.map(bytes.title) | _names, _values), max_size=3
+    st.tuples(st.sampled_from(["append", "set", "remove"] * 4 + ["break"]), _names.map(bytes.title) | _names, _values),
+    max_size=3,
 ).map(tuple)
 # Most let a request pass: each list has several, and behind the first refusal nothing is to be seen.
 _verdicts = st.sampled_from(["pass"] * 8 + ["answer", "refuse", "refusal", "defect", "fatal"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from asgisec import RequestID, SecurityHeaders, SecurityMiddleware
+from asgisec import Policy, RequestID, SecurityHeaders, SecurityMiddleware
 from asgisec.errors import BadRequest, SecurityError
 from asgisec.stack import InstalledMiddleware, refuse
 from tests.asgi import App, Message, answering, request, scope_of, websocket
@@ -356,6 +356,25 @@ def test_a_policy_with_a_defect_is_a_500(hook: str) -> None:
     response = request(SecurityMiddleware(answering(), RequestID(), made(**{hook: fails})))
     assert response.status == 500
     assert len(response.values("x-request-id")) == 1
+    assert "hunter2" not in repr(response.messages)
+    assert isinstance(response.error, RuntimeError)
+
+
+@pytest.mark.parametrize("always", [False, True], ids=["once", "always"])
+@pytest.mark.parametrize(
+    "inner",
+    [
+        pytest.param(constants(), id="the application's answer"),
+        pytest.param(made(on_request=lambda exchange: TooMuch()), id="a refusal"),
+    ],
+)
+def test_a_policy_that_fails_to_dress_an_answer_is_a_500_where_it_can_dress_that(always: bool, inner: Policy) -> None:
+    def on_response(exchange: Any, headers: Any) -> None:
+        if always or exchange.status != 500:
+            raise RuntimeError(SECRET)
+
+    response = request(SecurityMiddleware(answering(), RequestID(), made(on_response=on_response), inner))
+    assert response.status == (0 if always else 500)
     assert "hunter2" not in repr(response.messages)
     assert isinstance(response.error, RuntimeError)
 
