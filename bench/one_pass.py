@@ -1,0 +1,215 @@
+"""Four policies in one pass, beside the same checks written by hand, and beside what is used today."""
+
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from asgi_correlation_id import CorrelationIdMiddleware
+from fastapi_security_headers import Presets
+from fastapi_security_headers import SecurityHeadersMiddleware as PeerSecurityHeaders
+from secure import CustomHeader, Secure
+from secure.middleware import SecureASGIMiddleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from asgisec import CORS, Exchange, Policy, RequestID, SecurityHeaders, SecurityMiddleware, TrustedHosts
+from asgisec._wire.headers import Pair
+from bench.base_http import RateLimitHeaders, RequestIDHeader, StaticHeaders
+from bench.harness import ASGIApp, Expected, Goal, Group, Request, Variant
+from bench.inlined import inlined
+from bench.traffic import BROWSER, HOSTS, ORIGINS, OTHER_HOST, OTHER_ORIGIN, SAME_ORIGIN, TIMED, bare
+
+__all__ = ["FOUR", "GROUPS", "NESTED", "PASS"]
+
+_STARLETTE = f"Starlette {version('starlette')}"
+_CORRELATION_ID = f"asgi-correlation-id {version('asgi-correlation-id')}"
+_PEER_HEADERS = f"fastapi-security-headers {version('fastapi-security-headers')}"
+_SECURE = f"secure {version('secure')}"
+
+PASS = "asgisec: four policies, one pass"
+BY_HAND = "the same, written by hand"
+NESTED = "four pure ASGI packages, nested"
+BASE_HTTP = "three BaseHTTPMiddleware, two of Starlette"
+
+_ID = frozenset({b"x-request-id"})
+_ALLOW_ORIGIN = frozenset({b"access-control-allow-origin"})
+_CORS = frozenset({b"vary"})
+_HEADERS = frozenset({b"strict-transport-security", *(name for name, _ in SecurityHeaders().response_headers)})
+# That package sends the retired X-XSS-Protection where ours sends Cache-Control: nine headers over HTTPS in both.
+_PEERS_HEADERS = _HEADERS - {b"cache-control"} | {b"x-xss-protection"}
+_RATE_LIMIT = frozenset({b"x-ratelimit-limit", b"x-ratelimit-remaining", b"x-ratelimit-reset"})
+
+
+def _everything(always: frozenset[bytes]) -> tuple[Expected, ...]:
+    """What four concerns together answer, however they are built."""
+    return (
+        Expected(BROWSER, present=always | _CORS | _ALLOW_ORIGIN),
+        Expected(SAME_ORIGIN, present=always | _CORS, absent=_ALLOW_ORIGIN),
+        Expected(OTHER_ORIGIN, present=always | _CORS, absent=_ALLOW_ORIGIN),
+        Expected(OTHER_HOST, status=400),
+    )
+
+
+def _on_both(*names: frozenset[bytes]) -> tuple[Expected, ...]:
+    return tuple(Expected(request, present=frozenset().union(*names)) for request in TIMED)
+
+
+def _nested() -> ASGIApp:
+    app: ASGIApp = CORSMiddleware(bare, allow_origins=ORIGINS)
+    app = TrustedHostMiddleware(app, allowed_hosts=HOSTS)
+    app = PeerSecurityHeaders(app, config=Presets.api())
+    return CorrelationIdMiddleware(app)
+
+
+def _base_http() -> ASGIApp:
+    app: ASGIApp = CORSMiddleware(bare, allow_origins=ORIGINS)
+    app = TrustedHostMiddleware(app, allowed_hosts=HOSTS)
+    app = RateLimitHeaders(app)
+    app = StaticHeaders(app)
+    return RequestIDHeader(app)
+
+
+def _four() -> ASGIApp:
+    return SecurityMiddleware(bare, RequestID(), SecurityHeaders(), TrustedHosts(HOSTS), CORS(allow_origins=ORIGINS))
+
+
+FOUR = Group(
+    "Four policies: request id, security headers, trusted hosts, CORS",
+    bare,
+    TIMED,
+    [
+        Variant(PASS, _four(), _everything(_ID | _HEADERS)),
+        Variant(BY_HAND, inlined(bare, HOSTS, ORIGINS), _everything(_ID | _HEADERS)),
+        Variant(NESTED, _nested(), _everything(_ID | _PEERS_HEADERS)),
+        Variant(BASE_HTTP, _base_http(), _everything(_ID | _HEADERS | _RATE_LIMIT)),
+    ],
+    [Goal(PASS, BY_HAND, 1.4), Goal(PASS, NESTED, 0.25), Goal(PASS, BASE_HTTP, 1 / 70)],
+)
+
+
+def _cors_rows() -> tuple[Expected, ...]:
+    return _everything(frozenset())[:3]
+
+
+def _hosts_rows() -> tuple[Expected, ...]:
+    return (*_on_both(), Expected(OTHER_HOST, status=400))
+
+
+_secure = Secure(
+    custom=[CustomHeader(name.decode(), value.decode()) for name, value in SecurityHeaders().response_headers]
+    + [CustomHeader("strict-transport-security", "max-age=63072000; includeSubDomains")]
+)
+
+ALONE = [
+    Group(
+        "CORS alone",
+        bare,
+        TIMED,
+        [
+            Variant("asgisec CORS", SecurityMiddleware(bare, CORS(allow_origins=ORIGINS)), _cors_rows()),
+            Variant(f"{_STARLETTE} CORS", CORSMiddleware(bare, allow_origins=ORIGINS), _cors_rows()),
+        ],
+        [Goal("asgisec CORS", f"{_STARLETTE} CORS", 0.4)],
+    ),
+    Group(
+        "Trusted hosts alone",
+        bare,
+        TIMED,
+        [
+            Variant("asgisec TrustedHosts", SecurityMiddleware(bare, TrustedHosts(HOSTS)), _hosts_rows()),
+            Variant(f"{_STARLETTE} TrustedHost", TrustedHostMiddleware(bare, allowed_hosts=HOSTS), _hosts_rows()),
+        ],
+        [Goal("asgisec TrustedHosts", f"{_STARLETTE} TrustedHost", 0.6)],
+    ),
+    Group(
+        "Request id alone",
+        bare,
+        TIMED,
+        [
+            Variant("asgisec RequestID", SecurityMiddleware(bare, RequestID()), _on_both(_ID)),
+            Variant(_CORRELATION_ID, CorrelationIdMiddleware(bare), _on_both(_ID)),
+        ],
+        [Goal("asgisec RequestID", _CORRELATION_ID, 0.6)],
+    ),
+    Group(
+        "Security headers alone, nine of them",
+        bare,
+        TIMED,
+        [
+            Variant("asgisec SecurityHeaders", SecurityMiddleware(bare, SecurityHeaders()), _on_both(_HEADERS)),
+            Variant(_PEER_HEADERS, PeerSecurityHeaders(bare, config=Presets.api()), _on_both(_PEERS_HEADERS)),
+            Variant(_SECURE, SecureASGIMiddleware(bare, secure=_secure), _on_both(_HEADERS)),
+        ],
+        [Goal("asgisec SecurityHeaders", _PEER_HEADERS, 1.0), Goal("asgisec SecurityHeaders", _SECURE, 1 / 5)],
+    ),
+]
+
+
+class _Stamp(Policy):
+    """A policy as cheap as one that looks at both request and response can be; no two are equal."""
+
+    tracks_names = True
+
+    def __init__(self, number: int) -> None:
+        self._pair = (b"x-stamp-%d" % number, b"1")
+
+    def on_request(self, exchange: Exchange) -> None:
+        exchange.headers.get(b"host")
+
+    def on_response(self, exchange: Exchange, headers: list[Pair]) -> None:
+        exchange.names.add(self._pair[0])
+        headers.append(self._pair)
+
+
+def _stamped(count: int) -> Variant:
+    names = frozenset(b"x-stamp-%d" % number for number in range(count))
+    policies = (_Stamp(number) for number in range(count))
+    return Variant(_policies(count), SecurityMiddleware(bare, *policies), [Expected(BROWSER, present=names)])
+
+
+def _policies(count: int) -> str:
+    return f"{count} policies" if count != 1 else "1 policy"
+
+
+GROWTH = Group(
+    "Growth with the number of policies",
+    bare,
+    [BROWSER],
+    [_stamped(count) for count in range(9)],
+    # A straight line with a cost of its own for the first policy stays below twice, and below four times.
+    [Goal(_policies(8), _policies(4), 2.0), Goal(_policies(8), _policies(2), 4.0)],
+)
+
+
+def _many(kind: str, one: str) -> Iterable[tuple[int, list[str]]]:
+    for count in (1, 100, 10_000):
+        yield count, [*(f"{kind}{number}.example.com" for number in range(count - 1)), one]
+
+
+FLAT = [
+    Group(
+        "Growth with the number of allowed hosts",
+        bare,
+        [BROWSER],
+        [
+            Variant(f"{count:,} hosts", SecurityMiddleware(bare, TrustedHosts(hosts)), [Expected(BROWSER)])
+            for count, hosts in _many("api", HOSTS[0])
+        ],
+        [Goal("10,000 hosts", "1 hosts", 1.1)],
+    ),
+    Group(
+        "Growth with the number of allowed origins",
+        bare,
+        [BROWSER],
+        [
+            Variant(
+                f"{count:,} origins",
+                SecurityMiddleware(bare, CORS(allow_origins=origins)),
+                [Expected(BROWSER, present=_ALLOW_ORIGIN)],
+            )
+            for count, origins in _many("https://app", ORIGINS[0])
+        ],
+        [Goal("10,000 origins", "1 origins", 1.1)],
+    ),
+]
+
+GROUPS: list[Group] = [FOUR, *ALONE, GROWTH, *FLAT]
