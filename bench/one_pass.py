@@ -1,7 +1,8 @@
 """Four policies in one pass, beside the same checks written by hand, and beside what is used today."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
+from typing import Any
 
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi_security_headers import Presets
@@ -14,11 +15,12 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from asgisec import CORS, Exchange, Policy, RequestID, SecurityHeaders, SecurityMiddleware, TrustedHosts
 from asgisec._wire.headers import Pair
 from bench.base_http import RateLimitHeaders, RequestIDHeader, StaticHeaders
-from bench.harness import ASGIApp, Expected, Goal, Group, Request, Variant
+from bench.chart import Bar, Chart, Panel
+from bench.harness import ASGIApp, Expected, Goal, Group, Outcome, Variant
 from bench.inlined import inlined
 from bench.traffic import BROWSER, HOSTS, ORIGINS, OTHER_HOST, OTHER_ORIGIN, SAME_ORIGIN, TIMED, bare
 
-__all__ = ["FOUR", "GROUPS", "NESTED", "PASS"]
+__all__ = ["GROUPS", "chart", "per_policy"]
 
 _STARLETTE = f"Starlette {version('starlette')}"
 _CORRELATION_ID = f"asgi-correlation-id {version('asgi-correlation-id')}"
@@ -213,3 +215,36 @@ FLAT = [
 ]
 
 GROUPS: list[Group] = [FOUR, *ALONE, GROWTH, *FLAT]
+
+
+def per_policy(outcomes: Sequence[Outcome]) -> float:
+    """Return the µs that one more policy adds, over a pass of one to eight."""
+    growth = _of(outcomes, GROWTH)
+    return (growth.added(_policies(8), BROWSER.name) - growth.added(_policies(1), BROWSER.name)) / 7
+
+
+def chart(outcomes: Sequence[Outcome], machine: Mapping[str, Any]) -> Chart:
+    """Draw the four policies together and each alone, for the cross-origin request."""
+    panels = [_panel(_of(outcomes, FOUR), cut_above=NESTED)]
+    panels += [_panel(_of(outcomes, group)) for group in ALONE]
+    peers = f"{_CORRELATION_ID}, {_STARLETTE}, {_PEER_HEADERS}"
+    foot = f"{machine['python']}, {machine['processor']}. Nested: {peers}."
+    return Chart(
+        "What security middleware adds to a request",
+        "Microseconds on top of the bare application; medians over interleaved rounds; shorter is better",
+        panels,
+        foot,
+    )
+
+
+def _panel(outcome: Outcome, *, cut_above: str | None = None) -> Panel:
+    bars = [
+        Bar(variant.name, outcome.added(variant.name, BROWSER.name), ours=variant.name.startswith("asgisec"))
+        for variant in outcome.group.variants
+    ]
+    limit = None if cut_above is None else outcome.added(cut_above, BROWSER.name)
+    return Panel(outcome.group.name, bars, limit)
+
+
+def _of(outcomes: Sequence[Outcome], group: Group) -> Outcome:
+    return next(outcome for outcome in outcomes if outcome.group is group)
