@@ -34,7 +34,7 @@ class UUID7:
     def __init__(self, clock: Callable[[], int] = time.time_ns, entropy: Callable[[int], bytes] = os.urandom) -> None:
         self._clock = clock
         self._entropy = entropy
-        self._latest = 0
+        self._latest = (0, f"{0:012x}")
         self._tails: list[str] = []
         # A forked worker must not hand out what its parent holds in store.
         if hasattr(os, "register_at_fork"):
@@ -47,11 +47,15 @@ class UUID7:
         except IndexError:
             tail = self._refill()
         now = self._clock() // 1_000_000
-        if now > self._latest:
-            self._latest = now
-        else:
-            now = self._latest
-        return f"{now:012x}{tail}"
+        latest, digits = self._latest
+        if now > latest:
+            digits = self._advance(now)
+        return digits + tail
+
+    def _advance(self, now: int) -> str:
+        digits = f"{now:012x}"
+        self._latest = now, digits  # in one step: no thread sees one without the other
+        return digits
 
     def _refill(self) -> str:
         bits = int.from_bytes(self._entropy(_RANDOM * _BLOCK)) & _NOT_VARIANT | _VARIANT
@@ -61,6 +65,6 @@ class UUID7:
             for start, n in zip(_VERSION_AND_COUNTER, range(0, len(digits), 18), strict=True)
         ]
         first, *rest = tails
-        self._latest += 1
+        self._advance(self._latest[0] + 1)
         self._tails.extend(reversed(rest))
         return first
