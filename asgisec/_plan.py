@@ -22,6 +22,13 @@ Dresser: TypeAlias = Callable[[Exchange, list[Pair]], None]
 
 _name = itemgetter(0)
 
+# What most responses are made of; any other name is looked at, at the cost of a policy's work.
+_USUAL = frozenset(
+    b"cache-control content-disposition content-encoding content-language content-length content-security-policy "
+    b"content-type date etag expires last-modified link location retry-after server set-cookie vary www-authenticate "
+    b"x-request-id".split()
+)
+
 _REPEATED = BadRequest("A header that may come once only was repeated.", reason="repeated_header")
 
 
@@ -71,9 +78,11 @@ class Plan:
 
 def dress(exchange: Exchange, headers: list[Pair], dressers: Iterable[Dresser]) -> list[Pair]:
     """Return the headers of a response, with all that the policies put on it; names in lower case, as ASGI asks."""
-    names = {*map(_name, headers)}
-    # Django sends `Content-Type`; joined, the common case costs one look at all names together.
-    if not b"".join(names).islower():
+    names: set[bytes] = set()
+    for name, _ in headers:
+        names.add(name)
+    # Django sends `Content-Type`. Names that are known cost one comparison of sets, others a look at all together.
+    if not (names <= _USUAL or b"".join(names).islower()):
         headers = [(name.lower(), value) for name, value in headers]
         names = {*map(_name, headers)}
     exchange.names = names
@@ -89,7 +98,7 @@ def dress(exchange: Exchange, headers: list[Pair], dressers: Iterable[Dresser]) 
 
 
 def _defines(policy: Policy, hook: str) -> bool:
-    return getattr(type(policy), hook) is not getattr(Policy, hook)
+    return getattr(type(policy), hook) is not getattr(Policy, hook) and hook not in policy.idle
 
 
 def _requests(policy: Policy) -> Iterable[Callable[[Exchange], Verdict | Awaitable[Verdict]]]:
