@@ -16,7 +16,7 @@ the page.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
@@ -78,10 +78,11 @@ class CORS(Policy):
     max_age: int | timedelta = 600
     _any_origin: bool = field(init=False, repr=False, compare=False)
     _pattern: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
-    _origins: frozenset[bytes] = field(init=False, repr=False, compare=False)
+    _granted: Mapping[bytes, tuple[Pair, ...]] = field(init=False, repr=False, compare=False)
     _methods: frozenset[bytes] = field(init=False, repr=False, compare=False)
     _headers: frozenset[bytes] | None = field(init=False, repr=False, compare=False)
     _allowing: tuple[Pair, ...] = field(init=False, repr=False, compare=False)
+    _granting: frozenset[bytes] = field(init=False, repr=False, compare=False)
     _preflight: tuple[Pair, ...] = field(init=False, repr=False, compare=False)
 
     tracks_names: ClassVar[bool] = True
@@ -118,19 +119,20 @@ class CORS(Policy):
             "max_age": max_age,
             "_any_origin": "*" in origins,
             "_pattern": _compile(self.allow_origin_regex, credentials=credentials),
-            "_origins": frozenset(origin.encode() for origin in origins),
+            "_granted": {origin.encode(): ((_ALLOW_ORIGIN, origin.encode()), *allowing) for origin in origins},
             "_methods": frozenset(method.encode() for method in listed),
             "_headers": None
             if "*" in headers
             else frozenset(header_name("CORS(allow_headers=)", name) for name in safe_or_listed),
             "_allowing": tuple(allowing),
+            "_granting": frozenset((_ALLOW_ORIGIN, *(name for name, _ in allowing))),
             "_preflight": tuple(preflight),
         }.items():
             object.__setattr__(self, name, value)
 
     def allows(self, origin: bytes) -> bool:
         """Tell whether pages of an origin may read responses."""
-        if origin in self._origins or self._any_origin:
+        if origin in self._granted or self._any_origin:
             return True
         if self._pattern is None or len(origin) > MAX_ORIGIN:
             return False
@@ -158,11 +160,15 @@ class CORS(Policy):
             names.add(b"vary")
             headers.append(_VARY)
         origin = exchange.headers.get(b"origin")
-        if origin is not None and _ALLOW_ORIGIN not in names and self.allows(origin):
-            named = (_ALLOW_ORIGIN, b"*" if self._any_origin else origin)
-            added = [named, *(pair for pair in self._allowing if pair[0] not in names)]
-            headers.extend(added)
-            names.update(name for name, _ in added)
+        if origin is None or _ALLOW_ORIGIN in names:
+            return
+        pairs = None if self._any_origin else self._granted.get(origin)
+        if pairs is None:
+            if not self.allows(origin):
+                return
+            pairs = ((_ALLOW_ORIGIN, b"*" if self._any_origin else origin), *self._allowing)
+        headers.extend(pairs if self._granting.isdisjoint(names) else [pair for pair in pairs if pair[0] not in names])
+        names |= self._granting
 
     def _answer_preflight(self, origin: bytes, request: dict[bytes, bytes]) -> Answer:
         if not self.allows(origin):
