@@ -69,7 +69,7 @@ class RequestID(Policy):
 
     def on_request(self, exchange: Exchange) -> None:
         """Take the request's id, or make one."""
-        trace = exchange.recall(_MEMO)
+        trace = exchange.memo.get(_MEMO) if exchange.outer is None else exchange.recall(_MEMO)
         if trace is None:
             trace = self._begin(exchange)
         exchange.memo[_MEMO] = trace
@@ -82,8 +82,9 @@ class RequestID(Policy):
     def _begin(self, exchange: Exchange) -> Trace:
         inbound = traceparent = None
         if self.trust_inbound:
-            inbound = exchange.headers.get(self._name)
-            traceparent = exchange.headers.get(b"traceparent")
+            headers = exchange.headers
+            inbound = headers.get(self._name)
+            traceparent = headers.get(b"traceparent")
         if inbound is not None and _WELL_FORMED(inbound) and (self.validator is None or self._valid(inbound)):
             request_id = inbound.decode()
         else:
