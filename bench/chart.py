@@ -85,10 +85,12 @@ def draw(chart: Chart, theme: Theme) -> str:
     body.append(_text(_MARGIN, y + 18, chart.foot, theme.muted, size=12))
     height = y + _FOOT
     spoken = "; ".join(f"{bar.label} {_figure(bar)}" for panel in chart.panels for bar in panel.bars)
+    size = f'width="{_WIDTH}" height="{height}"'
+    spoken_by = 'role="img" aria-labelledby="title desc"'
+    font = f'font-family="{_FAMILY}"'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" '
-            f'height="{height}" role="img" aria-labelledby="title desc" font-family="{_FAMILY}">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" {size} {spoken_by} {font}>',
             f'<title id="title">{escape(chart.title)}</title>',
             f'<desc id="desc">{escape(spoken)}</desc>',
             f'<rect width="100%" height="100%" rx="6" fill="{theme.background}"/>',

@@ -1,8 +1,8 @@
 """Measure what middleware adds to a request, with all variants in one process.
 
 A machine's speed drifts by more than what is measured here. So variants are never run one after the other and then
-compared. Time is cut into rounds. Each round runs every variant for about two milliseconds, and the bare application among
-them, in an order that rotates.
+compared. Time is cut into rounds. Each round runs every variant and the bare application, for about two milliseconds
+each, in an order that rotates.
 
 - Added cost is a variant minus bare, of the same round. The figure is the median over the rounds.
 - A ratio is a quotient of two added costs of the same round. The figure is again the median.

@@ -2,7 +2,7 @@
 
 It gives the answers of
 
-    SecurityMiddleware(app, RequestID(), SecurityHeaders(), TrustedHosts(hosts), CORS(origins, methods))
+    SecurityMiddleware(app, RequestID(), SecurityHeaders(), TrustedHosts(hosts), CORS(**CORS_OPTIONS))
 
 to HTTP requests and WebSocket handshakes, refusals and failures included; `tests/bench/test_inlined.py` compares them.
 Nothing is configurable and no step is a call that could stand here, so it shows what a loop over policies costs.
@@ -14,17 +14,20 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from asgisec import SecurityHeaders
+from asgisec._plan import _USUAL
 from asgisec._wire.headers import Pair, join_repeated, merge_vary
 from asgisec._wire.host import parse_host
 from asgisec.context import Trace, current, new_id
 from asgisec.errors import BadRequest, OriginNotAllowed, SecurityError
 from asgisec.policies.request_id import _WELL_FORMED
 from asgisec.policy import Answer
+from bench.traffic import CORS_OPTIONS, ORIGINS
 
 __all__ = ["inlined"]
 
 ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
+_KINDS = frozenset({"http", "websocket"})
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 _CONSTANTS = tuple(SecurityHeaders().response_headers)
 _CONSTANT_NAMES = frozenset(name for name, _ in _CONSTANTS)
@@ -34,7 +37,22 @@ _VARY = (b"vary", b"Origin")
 _PREFLIGHT_VARIES = (
     b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network"
 )
-_SAFELISTED = frozenset({b"accept", b"accept-language", b"content-language", b"content-type"})
+_REPEATED = BadRequest("A header that may come once only was repeated.")
+_STRANGER = OriginNotAllowed()
+_CREDENTIALS = (b"access-control-allow-credentials", b"true")
+_GRANTED = {
+    origin.encode(): (
+        (b"access-control-allow-origin", origin.encode()),
+        _CREDENTIALS,
+        (b"access-control-expose-headers", b"X-Request-ID"),
+    )
+    for origin in ORIGINS
+}
+_GRANTING = frozenset(
+    {b"access-control-allow-origin", b"access-control-allow-credentials", b"access-control-expose-headers"}
+)
+_METHODS = [method.encode() for method in CORS_OPTIONS["allow_methods"]]
+_MAY_ASK = b"Accept, Accept-Language, Authorization, Content-Language, Content-Type, X-Request-ID"
 
 
 class _ServerError(SecurityError):
@@ -44,16 +62,15 @@ class _ServerError(SecurityError):
     close_code = 1011
 
 
-def inlined(app: ASGIApp, hosts: Sequence[str], origins: Sequence[str], methods: Sequence[str] = ("GET",)) -> ASGIApp:
+def inlined(app: ASGIApp, hosts: Sequence[str]) -> ASGIApp:  # noqa: C901, PLR0915 - counts what is inside
     """Wrap an application."""
     allowed_hosts = frozenset(host.encode() for host in hosts)
-    allowed_origins = frozenset(origin.encode() for origin in origins)
-    allowed_methods = tuple(method.encode() for method in methods)
 
-    async def middleware(scope: Any, receive: Any, send: Any) -> None:
+    async def middleware(scope: Any, receive: Any, send: Any) -> None:  # noqa: C901, PLR0915 - one frame
         kind = scope["type"]
-        if kind != "http" and kind != "websocket":
-            return await app(scope, receive, send)
+        if kind not in _KINDS:
+            await app(scope, receive, send)
+            return
         pairs = scope["headers"]
         headers = dict(pairs)
         contradictory = False
@@ -61,10 +78,7 @@ def inlined(app: ASGIApp, hosts: Sequence[str], origins: Sequence[str], methods:
             headers, contradictory = join_repeated(pairs)
 
         inbound = headers.get(b"x-request-id")
-        if inbound is not None and _WELL_FORMED(inbound):
-            request_id = inbound.decode()
-        else:
-            request_id = new_id()
+        request_id = inbound.decode() if inbound is not None and _WELL_FORMED(inbound) else new_id()
         scope = {**scope}
         state = scope.get("state")
         if state is None:
@@ -80,16 +94,19 @@ def inlined(app: ASGIApp, hosts: Sequence[str], origins: Sequence[str], methods:
                 return sent
             started = True
             own = [*message.get("headers", ())]
-            names = {name for name, _ in own}
-            if not b"".join(names).islower():
+            names: set[bytes] = set()
+            for name, _ in own:
+                names.add(name)
+            if not (names <= _USUAL or b"".join(names).islower()):
                 own = [(name.lower(), value) for name, value in own]
                 names = {name for name, _ in own}
             if b"vary" in names:
                 merge_vary(own, (b"Origin",))
             else:
                 own.append(_VARY)
-            if origin is not None and origin in allowed_origins and b"access-control-allow-origin" not in names:
-                own.append((b"access-control-allow-origin", origin))
+            if origin is not None and b"access-control-allow-origin" not in names and origin in _GRANTED:
+                granted = _GRANTED[origin]
+                own += granted if _GRANTING.isdisjoint(names) else [pair for pair in granted if pair[0] not in names]
             if _CONSTANT_NAMES.isdisjoint(names):
                 own += _CONSTANTS
             else:
@@ -103,28 +120,28 @@ def inlined(app: ASGIApp, hosts: Sequence[str], origins: Sequence[str], methods:
             else:
                 first = next(pair for pair in own if pair[0] == b"x-request-id")
                 own = [pair for pair in own if pair[0] != b"x-request-id" or pair is first]
-            answered: Awaitable[None] = send({**message, "headers": own})
+            message = dict(message)
+            message["headers"] = own
+            answered: Awaitable[None] = send(message)
             return answered
 
         token = current.set(Trace(request_id, headers.get(b"traceparent")))
         try:
             if contradictory:
-                reason = BadRequest("A header that may come once only was repeated.", reason="repeated_header")
-                await _refuse(scope, send, Answer.problem(reason, request_id), request_id)
+                await _refuse(scope, send, Answer.problem(_REPEATED, request_id), request_id)
             elif headers.get(b"host") not in allowed_hosts and (
                 refusal := _judge_host(scope, headers.get(b"host"), allowed_hosts)
             ):
                 await _refuse(scope, send, refusal, request_id)
-            elif kind == "websocket" and origin is not None and not _may_connect(origin, headers, allowed_origins):
-                reason = OriginNotAllowed()
-                await _refuse(scope, send, Answer.problem(reason, request_id), request_id)
+            elif kind == "websocket" and origin is not None and not _may_connect(origin, headers):
+                await _refuse(scope, send, Answer.problem(_STRANGER, request_id), request_id)
             elif (
                 origin is not None
                 and kind == "http"
                 and scope["method"] == "OPTIONS"
                 and b"access-control-request-method" in headers
             ):
-                await _refuse(scope, send, _preflight(origin, headers, allowed_origins, allowed_methods), request_id)
+                await _refuse(scope, send, _preflight(origin, headers), request_id)
             else:
                 await app(scope, receive, outgoing)
         except Exception as error:
@@ -135,7 +152,6 @@ def inlined(app: ASGIApp, hosts: Sequence[str], origins: Sequence[str], methods:
                 current.reset(token)
             except ValueError:
                 current.set(None)
-        return None
 
     return middleware
 
@@ -167,7 +183,7 @@ async def _send(scope: Any, send: Any, answer: Answer, headers: list[Pair]) -> N
     if scope["type"] == "websocket":
         prefix = "websocket."
         if "websocket.http.response" not in (scope.get("extensions") or ()):
-            await send({"type": "websocket.close", "code": answer.close_code, "reason": answer.text})
+            await send({"type": "websocket.close", "code": answer.close_code, "reason": answer.close_reason})
             return
     await send({"type": f"{prefix}http.response.start", "status": answer.status, "headers": headers})
     body = b"" if scope.get("method") == "HEAD" else answer.body
@@ -187,31 +203,32 @@ def _judge_host(scope: Any, value: bytes | None, allowed: frozenset[bytes]) -> A
     return Answer.plain(400, "Invalid host header")
 
 
-def _may_connect(origin: bytes, headers: dict[bytes, bytes], allowed: frozenset[bytes]) -> bool:
-    if origin in allowed:
+def _may_connect(origin: bytes, headers: dict[bytes, bytes]) -> bool:
+    if origin in _GRANTED:
         return True
     scheme, _, authority = origin.partition(b"://")
     default = {b"https": b":443", b"http": b":80"}.get(scheme, b"")
     return authority != b"" and authority == headers.get(b"host", b"").lower().removesuffix(default)
 
 
-def _preflight(
-    origin: bytes, request: dict[bytes, bytes], allowed: frozenset[bytes], methods: Sequence[bytes]
-) -> Answer:
-    failures = [] if origin in allowed else ["origin"]
+def _preflight(origin: bytes, request: dict[bytes, bytes]) -> Answer:
+    failures = [] if origin in _GRANTED else ["origin"]
     headers = [(b"vary", _PREFLIGHT_VARIES)]
     if not failures:
         headers = [
             (b"access-control-allow-origin", origin),
             *headers,
-            (b"access-control-allow-methods", b", ".join(methods)),
+            (b"access-control-allow-methods", b", ".join(_METHODS)),
             (b"access-control-max-age", b"600"),
-            (b"access-control-allow-headers", b"Accept, Accept-Language, Content-Language, Content-Type"),
+            _CREDENTIALS,
+            (b"access-control-allow-headers", _MAY_ASK),
         ]
-    if request[b"access-control-request-method"] not in methods:
+    if request[b"access-control-request-method"] not in _METHODS:
         failures.append("method")
     asked = request.get(b"access-control-request-headers")
-    if asked is not None and not all(name.strip().lower() in _SAFELISTED for name in asked.split(b",")):
+    if asked is not None and not {name.strip().lower() for name in asked.split(b",")} <= {
+        *_MAY_ASK.lower().split(b", ")
+    }:
         failures.append("headers")
     if b"access-control-request-private-network" in request:
         failures.append("private-network")

@@ -4,10 +4,20 @@ from typing import Any
 
 from bench.harness import Request
 
-__all__ = ["BROWSER", "HOSTS", "ORIGINS", "OTHER_HOST", "OTHER_ORIGIN", "SAME_ORIGIN", "TIMED", "bare"]
+__all__ = ["BROWSER", "CORS_OPTIONS", "HOSTS", "ORIGINS", "OTHER_HOST", "OTHER_ORIGIN", "SAME_ORIGIN", "TIMED", "bare"]
 
 HOSTS = ("api.example.com", "api.example.org", "api.example.net")
 ORIGINS = ("https://app.example.com", "https://admin.example.com")
+
+# What a page with a session needs. Without `expose_headers` it could not read the id (asgi-correlation-id's
+# documentation says to set it).
+CORS_OPTIONS: dict[str, Any] = {
+    "allow_origins": ORIGINS,
+    "allow_methods": ("GET", "POST", "PUT", "DELETE"),
+    "allow_headers": ("Authorization", "X-Request-ID"),
+    "allow_credentials": True,
+    "expose_headers": ("X-Request-ID",),
+}
 
 _BODY = b'{"id":42,"name":"lamp"}'
 
@@ -35,7 +45,7 @@ def _request(name: str, *, host: bytes = b"api.example.com", origin: bytes | Non
         (b"sec-fetch-dest", b"empty"),
         (b"sec-fetch-mode", b"cors"),
         (b"sec-fetch-site", b"same-site" if origin else b"same-origin"),
-        (b"priority", b"u=4"),
+        (b"cookie", b"session=5f0c1d2e3b4a59687786a5b4c3d2e1f0"),
         *([(b"origin", origin)] if origin else []),
     ]
     scope = {

@@ -1,0 +1,43 @@
+"""Every variant that is measured answers as it must; the run itself is tried once, without looking at its figures."""
+
+import json
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from bench import __main__ as command
+from bench import harness
+from bench.harness import Group, Variant, check
+from bench.one_pass import GROUPS
+
+VARIANTS = [pytest.param(variant, id=f"{group.name}: {variant.name}") for group in GROUPS for variant in group.variants]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_variants_answer_as_expected(variant: Variant) -> None:
+    anyio.run(check, variant)
+
+
+@pytest.mark.parametrize("group", [pytest.param(group, id=group.name) for group in GROUPS])
+def test_goals_name_variants_of_their_group(group: Group) -> None:
+    names = {variant.name for variant in group.variants}
+    assert {name for goal in group.goals for name in (goal.of, goal.to)} <= names
+
+
+def test_a_run_writes_figures_and_charts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(harness, "_BATCH", 10_000)
+    monkeypatch.setattr(harness, "_WARM_UP", 2)
+    monkeypatch.setattr(command, "_ROOT", tmp_path)
+    monkeypatch.setattr(command, "_RESULTS", tmp_path / "results")
+    monkeypatch.setattr(command, "_IMAGES", tmp_path / "images")
+    monkeypatch.setattr(sys, "argv", ["bench", "--rounds", "3", "--imports", "1"])
+    command.main()
+    printed = capsys.readouterr().out
+    assert all(group.name in printed for group in GROUPS)
+    document = json.loads((tmp_path / "results" / "one_pass.json").read_text(encoding="utf-8"))
+    assert [group["name"] for group in document["groups"]] == [group.name for group in GROUPS]
+    assert {path.name for path in (tmp_path / "images").iterdir()} == {"one-pass-light.svg", "one-pass-dark.svg"}
