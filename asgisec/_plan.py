@@ -98,7 +98,7 @@ def dress(exchange: Exchange, headers: list[Pair], dressers: Iterable[Dresser]) 
 
 
 def _defines(policy: Policy, hook: str) -> bool:
-    return getattr(type(policy), hook) is not getattr(Policy, hook) and hook not in policy.idle
+    return getattr(type(policy), hook) is not getattr(Policy, hook)
 
 
 def _requests(policy: Policy) -> Iterable[Callable[[Exchange], Verdict | Awaitable[Verdict]]]:
