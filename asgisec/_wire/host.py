@@ -38,8 +38,17 @@ def parse_host(value: bytes) -> Host | None:
         return None
     if match["ipv6"] is not None:
         try:
-            return Host(f"[{IPv6Address(match['ipv6'].decode()).compressed}]", port)
+            return Host(f"[{_literal(IPv6Address(match['ipv6'].decode()))}]", port)
         except AddressValueError:
             return None
     name = match["name"].decode()
     return Host(name, port) if len(name) <= MAX_NAME else None
+
+
+def _literal(address: IPv6Address) -> str:
+    mapped = address.ipv4_mapped
+    if mapped is None:
+        return address.compressed
+    # Browsers write these in hexadecimal (URL Standard, "IPv6 serializer"); Python does up to 3.12 only.
+    high, low = divmod(int(mapped), 1 << 16)
+    return f"::ffff:{high:x}:{low:x}"
