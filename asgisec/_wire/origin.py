@@ -38,4 +38,4 @@ def parse_origin(value: bytes) -> Origin | None:
     written = host.name if host.port is None else f"{host.name}:{host.port}"
     if written.encode() != match["authority"] or (host.port is not None and host.port == default):
         return None
-    return Origin(scheme, host.name, host.port or default)
+    return Origin(scheme, host.name, default if host.port is None else host.port)
