@@ -57,11 +57,13 @@ def join_repeated(headers: Iterable[Pair]) -> tuple[dict[bytes, bytes], bool]:
 
 
 def merge_vary(headers: list[Pair], names: Sequence[bytes]) -> None:
-    """Add `names` to the `Vary` header of a response, in place: one line, each name once, `*` left alone."""
+    """Add `names`, each of them one or a list, to the `Vary` of a response: one line, each once, `*` alone."""
     lines = [value for name, value in headers if name == b"vary"]
-    listed = [part for line in lines for part in (piece.strip() for piece in line.split(b",")) if part]
+    listed = [part for line in (*lines, *names) for part in (piece.strip() for piece in line.split(b",")) if part]
+    if not listed:
+        return
     merged: dict[bytes, bytes] = {}
-    for part in (*listed, *names):
+    for part in listed:
         merged.setdefault(part.lower(), part)
     value = b"*" if b"*" in merged else b", ".join(merged.values())
     at = next((index for index, (name, _) in enumerate(headers) if name == b"vary"), len(headers))
