@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
 
-from asgisec._wire.headers import Pair, is_token, merge_vary
+from asgisec._wire.headers import Pair, is_field_value, is_token, merge_vary
 from asgisec._wire.origin import MAX_ORIGIN, parse_origin
 from asgisec.errors import ConfigError, OriginNotAllowed
 from asgisec.policies._options import a_bool, a_list, header_name, seconds
@@ -100,6 +100,7 @@ class CORS(Policy):
         _check_exposed(exposed, credentials=credentials)
         listed = methods if "*" not in methods else _EVERY_METHOD
         safe_or_listed = sorted(_SAFELISTED | set(headers))
+        lowered = frozenset(header_name("CORS(allow_headers=)", name) for name in safe_or_listed)
         allowing = [_CREDENTIALS] if credentials else []
         if exposed:
             allowing.append((b"access-control-expose-headers", ", ".join(exposed).encode()))
@@ -121,9 +122,7 @@ class CORS(Policy):
             "_pattern": _compile(self.allow_origin_regex, credentials=credentials),
             "_granted": {origin.encode(): ((_ALLOW_ORIGIN, origin.encode()), *allowing) for origin in origins},
             "_methods": frozenset(method.encode() for method in listed),
-            "_headers": None
-            if "*" in headers
-            else frozenset(header_name("CORS(allow_headers=)", name) for name in safe_or_listed),
+            "_headers": None if "*" in headers else lowered,
             "_allowing": tuple(allowing),
             "_granting": frozenset((_ALLOW_ORIGIN, *(name for name, _ in allowing))),
             "_preflight": tuple(preflight),
@@ -146,7 +145,10 @@ class CORS(Policy):
             return None
         scope = exchange.scope
         if scope["type"] == "websocket":
-            return None if self.allows(origin) or _is_own(origin, headers.get(b"host", b"")) else _REFUSED
+            # A plain-http page of the same host may have been put there by whoever sits on the network.
+            crosses_scheme = scope.get("scheme") == "wss" and origin.startswith(b"http:")
+            own = not crosses_scheme and _is_own(origin, headers.get(b"host", b""))
+            return None if own or self.allows(origin) else _REFUSED
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             return self._answer_preflight(origin, headers)
         return None
@@ -181,11 +183,12 @@ class CORS(Policy):
             failures.append("method")
         requested = request.get(b"access-control-request-headers")
         if requested is not None:
-            asked = [name.strip() for name in requested.split(b",")]
+            # RFC 9110 section 5.6.1.2: empty elements of a list are ignored.
+            asked = [name for piece in requested.split(b",") if (name := piece.strip(b" \t"))]
             if not self._allows_headers(asked):
                 failures.append("headers")
-            elif self._headers is None and "origin" not in failures:
-                headers.append((_ALLOW_HEADERS, b", ".join(asked)))
+            elif asked and self._headers is None and "origin" not in failures:
+                headers.append((_ALLOW_HEADERS, requested if is_field_value(requested) else b", ".join(asked)))
         if b"access-control-request-private-network" in request:
             if not self.allow_private_network:
                 failures.append("private-network")
