@@ -2,6 +2,7 @@
 
 - An entry is a host, `api.example.com`; one with a port, which then must be the port; an IPv6 literal in brackets; a
   wildcard, `*.example.com`, which covers every name below but not `example.com` itself; or `*`, any host.
+- Clients leave out the ports 80 and 443: an entry with one of them covers a `Host` without a port.
 - Case, a trailing dot and, where the entry names none, the port do not matter.
 - A `Host` that is not one by grammar is refused even where every host is allowed.
 - A refusal is 400, `Invalid host header`; or a redirect (307) where the host lacks only the `www.` of an entry.
@@ -25,6 +26,7 @@ __all__ = ["TrustedHosts"]
 
 _OPTION = "TrustedHosts(allowed_hosts=)"
 _REFUSAL = Answer.plain(400, "Invalid host header")
+_DEFAULT_PORTS = (80, 443)
 _URL_SAFE = "/:@!$&'()*+,;=~"
 
 
@@ -47,17 +49,19 @@ class TrustedHosts(Policy):
     _any: bool = field(init=False, repr=False, compare=False)
     _verbatim: frozenset[bytes] = field(init=False, repr=False, compare=False)
     _hosts: frozenset[Host] = field(init=False, repr=False, compare=False)
+    _portless: frozenset[str] = field(init=False, repr=False, compare=False)
     _parents: frozenset[str] = field(init=False, repr=False, compare=False)
     _exempt: Exempt = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        patterns = tuple(pattern.lower() for pattern in a_list(_OPTION, self.allowed_hosts))
+        listed = a_list(_OPTION, self.allowed_hosts)
+        patterns = tuple(pattern.lower() for pattern in listed)
         if not patterns:
             raise ConfigError(_OPTION, self.allowed_hosts, "name the hosts you serve, such as ['api.example.com']")
         a_bool("TrustedHosts(www_redirect=)", self.www_redirect)
         exempt = Exempt("TrustedHosts(exempt=)", self.exempt)
-        wildcards = [pattern for pattern in patterns if pattern.startswith("*")]
-        hosts = frozenset(_entry(pattern) for pattern in patterns if not pattern.startswith("*"))
+        wildcards = [pattern for pattern in listed if pattern.startswith("*")]
+        hosts = frozenset(_entry(pattern, pattern) for pattern in listed if not pattern.startswith("*"))
         for name, value in {
             "allowed_hosts": patterns,
             "exempt": self.exempt if callable(self.exempt) else tuple(self.exempt),
@@ -65,6 +69,7 @@ class TrustedHosts(Policy):
             # Most clients send a host just as it was configured: one look-up, before anything is parsed.
             "_verbatim": frozenset(_written(host) for host in hosts),
             "_hosts": hosts,
+            "_portless": frozenset(host.name for host in hosts if host.port in (None, *_DEFAULT_PORTS)),
             "_parents": frozenset(_parent(pattern) for pattern in wildcards if pattern != "*"),
             "_exempt": exempt,
         }.items():
@@ -89,6 +94,8 @@ class TrustedHosts(Policy):
         return self._redirect(exchange, www) if self.www_redirect and self._serves(www) else _REFUSAL
 
     def _serves(self, host: Host) -> bool:
+        if host.port is None:
+            return host.name in self._portless
         return host in self._hosts or Host(host.name, None) in self._hosts
 
     def _below_a_parent(self, name: str) -> bool:
@@ -106,7 +113,7 @@ class TrustedHosts(Policy):
     def _redirect(exchange: Exchange, host: Host) -> Answer:
         scope = exchange.scope
         query = quote(scope.get("query_string", b""), safe=_URL_SAFE + "?%")
-        url = f"{scope.get('scheme', 'http')}://{_written(host).decode()}{quote(scope['path'], safe=_URL_SAFE)}"
+        url = f"{scope.get('scheme', 'http')}://{_written(host).decode()}{_quoted(scope['path'])}"
         return Answer(
             307, [(b"location", f"{url}?{query}".encode() if query else url.encode())], text=_REFUSAL.close_reason
         )
@@ -116,20 +123,25 @@ def _written(host: Host) -> bytes:
     return (host.name if host.port is None else f"{host.name}:{host.port}").encode()
 
 
-def _entry(pattern: str) -> Host:
+def _quoted(path: str) -> str:
+    # Servers differ on what they make of bytes that are no UTF-8; whatever it is, it must not raise.
+    return quote(path, safe=_URL_SAFE, errors="surrogatepass")
+
+
+def _entry(pattern: str, written: str) -> Host:
     if "://" in pattern or "/" in pattern:
-        raise ConfigError(_OPTION, pattern, "write the host alone, without scheme and path: 'api.example.com'")
+        raise ConfigError(_OPTION, written, "write the host alone, without scheme and path: 'api.example.com'")
     host = parse_host(pattern.encode("ascii", "replace"))
     if host is None:
         mend = "write a host such as 'api.example.com', '127.0.0.1' or '[::1]', with or without a port"
-        raise ConfigError(_OPTION, pattern, mend)
+        raise ConfigError(_OPTION, written, mend)
     return host
 
 
 def _parent(pattern: str) -> str:
     if not pattern.startswith("*."):
         raise ConfigError(_OPTION, pattern, f"write '*.{pattern.lstrip('*.')}': a wildcard is a whole label")
-    host = _entry(pattern[2:])
+    host = _entry(pattern[2:], pattern)
     if host.port is not None or host.name.startswith("["):
         raise ConfigError(_OPTION, pattern, "a wildcard covers names on any port: write it without a port or address")
     return host.name
