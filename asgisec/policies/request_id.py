@@ -63,9 +63,7 @@ class RequestID(Policy):
         if self.validator is not None and not callable(self.validator):
             raise ConfigError("RequestID(validator=)", self.validator, "write a callable that takes an id, or None")
         if self.generator is not None:
-            made = self.generator() if callable(self.generator) else self.generator
-            if not callable(self.generator) or not _is_id(made):
-                raise ConfigError("RequestID(generator=)", made, _MEND)
+            _try(self.generator)
 
     def on_request(self, exchange: Exchange) -> None:
         """Take the request's id, or make one."""
@@ -102,8 +100,12 @@ class RequestID(Policy):
 
     @staticmethod
     def _generate(generator: Callable[[], str]) -> str:
-        # It was tried at construction. Should it make something else later, no response is worth a split header.
-        made = generator()
+        # It was tried at construction. Should it make something else later, no response is worth a split header;
+        # nor is its failure worth the request.
+        try:
+            made = generator()
+        except Exception:  # noqa: BLE001 - generators raise what they like
+            return new_id()
         return made if _is_id(made) else new_id()
 
     def on_response(self, exchange: Exchange, headers: list[Pair]) -> None:
@@ -125,6 +127,18 @@ class RequestID(Policy):
             except ValueError:
                 # A request's coroutine that nobody awaits any more is closed from another context, which never saw it.
                 current.set(None)
+
+
+def _try(generator: object) -> None:
+    option = "RequestID(generator=)"
+    if not callable(generator):
+        raise ConfigError(option, generator, _MEND)
+    try:
+        made = generator()
+    except Exception as error:
+        raise ConfigError(option, generator, _MEND) from error
+    if not _is_id(made):
+        raise ConfigError(option, made, _MEND)
 
 
 def _is_id(made: object) -> bool:
