@@ -17,6 +17,7 @@ from typing import Any
 
 from asgisec._ids import UUID7
 from asgisec._wire.traceparent import parse_traceparent
+from asgisec.errors import ConfigError
 
 __all__ = ["RequestIDFilter", "Trace", "add_request_id", "current", "new_id", "request_id", "trace_id", "traceparent"]
 
@@ -72,10 +73,17 @@ class RequestIDFilter(logging.Filter):
         name: As for `logging.Filter`: let only records of this logger and those below it pass.
         default: What stands there outside of a request.
         length: Cut the request id to this many characters; whole where left out.
+
+    Raises:
+        ConfigError: `default` is no text of one line, or `length` is no number of characters.
     """
 
     def __init__(self, name: str = "", *, default: str = "-", length: int | None = None) -> None:
         super().__init__(name)
+        if not isinstance(default, str) or not default.isprintable():
+            raise ConfigError("RequestIDFilter(default=)", default, "write a short text such as '-'")
+        if length is not None and (not isinstance(length, int) or isinstance(length, bool) or length < 1):
+            raise ConfigError("RequestIDFilter(length=)", length, "write a whole number of 1 or more, or None")
         self._default = default
         self._length = length
 
