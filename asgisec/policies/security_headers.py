@@ -16,6 +16,7 @@ application reads it from `scope["state"]["csp_nonce"]`. A page with a nonce mus
 This policy refuses nothing.
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Literal, Self
 
 from asgisec._wire.headers import Pair
+from asgisec._wire.origin import parse_origin
 from asgisec.errors import ConfigError
 from asgisec.policies._options import a_bool, a_list, field_value, header_name, seconds
 from asgisec.policy import Exchange, Policy
@@ -32,12 +34,17 @@ __all__ = ["HSTS", "SecurityHeaders"]
 _YEAR = 31_536_000  # seconds; the least that browsers' preload list accepts
 _NONCE = "'nonce'"
 _NONCE_BYTES = 16  # 128 bits: CSP3, section 7.1
+_PAGES = (b"text/html", b"application/xhtml+xml")
 _MEMO = "asgisec.csp_nonce"
 
 # Features that no API answer needs and that a page must ask for by name (OWASP, HTTP Headers Cheat Sheet).
 _NO_FEATURES: Mapping[str, Sequence[str]] = dict.fromkeys(
     ("accelerometer", "camera", "geolocation", "gyroscope", "magnetometer", "microphone", "payment", "usb"), ()
 )
+
+# A key that is not one (RFC 9651 section 3.1.2) makes browsers drop the whole header.
+_FEATURE = re.compile(r"[a-z][a-z0-9-]*")
+_WORDS = frozenset({"self", "src", "*"})
 
 _CHOICES = {
     "content_type_options": ("nosniff",),
@@ -219,7 +226,7 @@ class SecurityHeaders(Policy):
                 headers.append((name, template.replace(_NONCE.encode(), source)))
                 names.add(name)
         # A stored page would repeat its nonce, which then is none.
-        is_page = any(name == b"content-type" and value.startswith(b"text/html") for name, value in headers)
+        is_page = any(name == b"content-type" and value.lower().startswith(_PAGES) for name, value in headers)
         if is_page and b"cache-control" not in names:
             headers.append((b"cache-control", b"no-store"))
             names.add(b"cache-control")
@@ -227,15 +234,18 @@ class SecurityHeaders(Policy):
 
 def _permissions(policy: object) -> bytes:
     option = "SecurityHeaders(permissions_policy=)"
-    if not isinstance(policy, Mapping):
-        raise ConfigError(option, policy, "write a mapping: {'camera': (), 'geolocation': ('self',)}")
+    if not isinstance(policy, Mapping) or not policy:
+        raise ConfigError(option, policy, "write a mapping: {'camera': (), 'geolocation': ('self',)}; or None")
     items = []
     for feature, origins in policy.items():
-        header_name(option, feature)
+        if not isinstance(feature, str) or not _FEATURE.fullmatch(feature):
+            raise ConfigError(option, feature, "write the name of a feature in lower case, such as 'camera'")
         allowed = a_list(option, origins)
         for origin in allowed:
-            if '"' in origin or "\\" in origin:
-                raise ConfigError(option, origin, "write 'self', '*', or an origin without quotes around it")
-        written = (origin if origin in {"self", "*"} else f'"{origin}"' for origin in allowed)
+            parsed = parse_origin(origin.replace("://*.", "://", 1).encode("ascii", "replace"))
+            if origin not in _WORDS and parsed is None:
+                mend = "write 'self', '*', or an origin such as 'https://maps.example.com'; () for nobody"
+                raise ConfigError(option, origin, mend)
+        written = (origin if origin in _WORDS else f'"{origin}"' for origin in allowed)
         items.append(f"{feature}=({' '.join(written)})")
     return field_value(option, ", ".join(items))
