@@ -4,12 +4,13 @@ They sort by time, which keeps log searches and database indexes local, and are 
 
 An id is the milliseconds since the epoch, then a tail: version, a counter of 8 bits, 66 random bits, variant. Tails are
 made in blocks, one turn of the counter each. A new block begins in a millisecond of its own, and a clock that was set
-back is not followed, so ids rise (section 6.2, method 1).
+back is not followed, so ids rise (section 6.2, method 1). Ids that threads make at the same time are in no order.
 """
 
 import os
 import time
 from collections.abc import Callable
+from threading import RLock
 
 __all__ = ["UUID7"]
 
@@ -29,16 +30,16 @@ class UUID7:
         entropy: Returns that many random bytes.
     """
 
-    __slots__ = ("_clock", "_entropy", "_latest", "_tails")
+    __slots__ = ("_clock", "_entropy", "_latest", "_refilling", "_tails")
 
     def __init__(self, clock: Callable[[], int] = time.time_ns, entropy: Callable[[int], bytes] = os.urandom) -> None:
         self._clock = clock
         self._entropy = entropy
         self._latest = (0, f"{0:012x}")
-        self._tails: list[str] = []
-        # A forked worker must not hand out what its parent holds in store.
+        self._start_anew()
+        # A forked worker must not hand out what its parent holds in store, nor wait for a thread that it lacks.
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._tails.clear)
+            os.register_at_fork(after_in_child=self._start_anew)
 
     def __call__(self) -> str:
         """Make an id, greater than all before."""
@@ -57,7 +58,16 @@ class UUID7:
         self._latest = now, digits  # in one step: no thread sees one without the other
         return digits
 
+    def _start_anew(self) -> None:
+        self._tails: list[str] = []
+        self._refilling = RLock()
+
     def _refill(self) -> str:
+        with self._refilling:
+            # Two blocks at a time would take turns, and ids would fall.
+            return self._tails.pop() if self._tails else self._next_block()
+
+    def _next_block(self) -> str:
         bits = int.from_bytes(self._entropy(_RANDOM * _BLOCK)) & _NOT_VARIANT | _VARIANT
         digits = bits.to_bytes(_RANDOM * _BLOCK).hex()
         tails = [
