@@ -1,0 +1,58 @@
+"""The two trees of errors: what the developer reads at start, and what the peer is told."""
+
+from datetime import timedelta
+
+import pytest
+from starlette.exceptions import HTTPException
+
+from asgisec.errors import BadRequest, ConfigError, OriginNotAllowed, SecurityError
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        pytest.param("x", "'x'", id="text"),
+        pytest.param(None, "None", id="None"),
+        pytest.param(timedelta(days=1), "datetime.timedelta(days=1)", id="object"),
+        pytest.param("a\r\nb\x1b[31m", r"'a\r\nb\x1b[31m'", id="control characters are escaped"),
+        pytest.param(..., "(hidden)", id="a secret"),
+        pytest.param(list(range(9)), "[0, 1, 2, 3, 4, 5, ...]", id="a long list"),
+    ],
+)
+def test_a_config_error_names_the_option_shows_the_value_and_says_the_mend(value: object, shown: str) -> None:
+    error = ConfigError("CORS(max_age=)", value, "write seconds")
+    assert str(error) == f"CORS(max_age=) got {shown}: write seconds"
+    assert (error.option, error.value, error.mend) == ("CORS(max_age=)", value, "write seconds")
+    assert isinstance(error, ValueError)
+
+
+def test_a_huge_value_is_shortened() -> None:
+    assert len(str(ConfigError("option", "x" * 1_000_000, "mend"))) < 200
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason", "detail"),
+    [
+        pytest.param(SecurityError(), 403, "refused", "This request is not allowed.", id="refused"),
+        pytest.param(BadRequest(), 400, "bad_request", "This request is malformed.", id="malformed"),
+        pytest.param(
+            OriginNotAllowed(), 403, "origin_not_allowed", "Connections from this origin are not allowed.", id="origin"
+        ),
+        pytest.param(SecurityError("No.", reason="because"), 403, "because", "No.", id="own words"),
+    ],
+)
+def test_a_refusal_is_an_exception_that_frameworks_answer(
+    error: SecurityError, status: int, reason: str, detail: str
+) -> None:
+    assert isinstance(error, HTTPException)
+    assert (error.status_code, error.reason, error.detail) == (status, reason, detail)
+    assert error.headers is None
+    assert error.members == {}
+
+
+def test_headers_and_members_of_a_refusal_are_copied() -> None:
+    headers = {"Retry-After": "1"}
+    error = SecurityError(headers=headers, members={"wait": 1})
+    headers.clear()
+    assert error.headers == {"Retry-After": "1"}
+    assert error.members == {"wait": 1}
