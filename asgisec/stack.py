@@ -14,7 +14,7 @@
 This module is the only one that sends.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from contextlib import suppress
 from inspect import iscoroutine
 from typing import Any, TypeAlias
@@ -118,7 +118,7 @@ class SecurityMiddleware:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, (self._app, *self._own)))})"
 
-    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: PLR0915 - see below
         """Run the pass over one connection; other scope types pass through untouched."""
         if scope["type"] != "http" and scope["type"] != "websocket":
             await self._innermost(scope, receive, send)
@@ -129,12 +129,25 @@ class SecurityMiddleware:
             await self._innermost(scope, receive, send)
             return
 
-        exchange = _begin(scope, receive, send, plan)
+        # The request path is one frame, and attributes are set one by one: each call would cost as much as a policy.
+        lines = scope["headers"]
+        headers = dict(lines)
+        if len(headers) != len(lines):
+            headers, plan = _joined(lines, plan)
+        exchange = _new_pass(_Pass)
+        exchange.scope = {**scope}
+        exchange.headers = headers
+        exchange.receive = receive
+        exchange.send = send
+        exchange.plan = plan
+        exchange.memo = {}
+        # On the object itself what each message looks at: found on the class, it takes ten times as long.
+        exchange.status = exchange.refusal = exchange.added = None
         exchange.outer = outer
         failure: BaseException | None = None
         reached = 0
         try:
-            for reached, meet in exchange.plan.requests:
+            for reached, meet in plan.requests:
                 verdict = meet(exchange)
                 if verdict is not None and (verdict := await _settled(verdict)) is not None:
                     await _answer(exchange, verdict, reached)
@@ -148,7 +161,7 @@ class SecurityMiddleware:
                 await app(scope, exchange.receive, exchange.outgoing)
         except BaseException as error:  # noqa: BLE001 - raised again below, after what must run whatever happened
             failure = error
-        if exchange.plan.ends:
+        if plan.ends:
             reached, failure = await _end(exchange, reached, failure)
         exchange.receive = receive  # a policy's own holds the exchange
         if failure is not None or exchange.refusal is not None:
@@ -206,26 +219,13 @@ class InstalledMiddleware(SecurityMiddleware):
     _installed = True
 
 
-# Attributes are set one by one below: a constructor called through its class costs as much as a policy.
 _new_pass: Callable[[type[_Pass]], _Pass] = object.__new__
 
 
-def _begin(scope: Any, receive: Receive, send: Send, plan: Plan) -> _Pass:
-    lines = scope["headers"]
-    headers = dict(lines)
-    if len(headers) != len(lines):
-        headers, contradictory = join_repeated(lines)
-        plan = plan.contradictory if contradictory else plan
-    exchange = _new_pass(_Pass)
-    exchange.scope = {**scope}
-    exchange.headers = headers
-    exchange.receive = receive
-    exchange.send = send
-    exchange.plan = plan
-    exchange.memo = {}
-    # On the object itself what each message looks at: found on the class, it takes ten times as long.
-    exchange.status = exchange.refusal = exchange.added = None
-    return exchange
+def _joined(lines: Iterable[Pair], plan: Plan) -> tuple[dict[bytes, bytes], Plan]:
+    """Return the headers of a request that repeats some, and the plan for it."""
+    headers, contradictory = join_repeated(lines)
+    return headers, plan.contradictory if contradictory else plan
 
 
 async def _settled(verdict: Answer | SecurityError | Awaitable[Verdict]) -> Verdict:

@@ -89,7 +89,10 @@ class RequestID(Policy):
             request_id = new_id() if self.generator is None else self._generate(self.generator)
         trace = Trace(request_id, traceparent)
         exchange.memo[id(self)] = current.set(trace)
-        exchange.state["request_id"] = request_id
+        state = exchange.scope.get("state")
+        if state is None:
+            state = exchange.state
+        state["request_id"] = request_id
         return trace
 
     def _valid(self, inbound: bytes) -> bool:
