@@ -24,8 +24,10 @@ from asgisec import Exchange, Policy, SecurityMiddleware, stack
 from asgisec._plan import Plan
 from asgisec._wire.headers import SINGLE, Pair
 from asgisec.errors import BadRequest
+from tests.apps import opaque
 from tests.asgi import App, Message
-from tests.generated import Outcome, Step, play, policies, programs, running, scopes
+from tests.generated_policies import policies
+from tests.generated_requests import Outcome, Step, play, programs, running, scopes
 
 _EXAMPLES = int(os.environ.get("ASGISEC_EXAMPLES", "0"))
 _thorough = settings(
@@ -36,13 +38,6 @@ _thorough = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 _until_it_fails = settings(_thorough, max_examples=1000, derandomize=True, phases=[Phase.generate])
-
-
-def opaque(app: App) -> App:
-    async def between(scope: Message, receive: object, send: object) -> None:
-        await app(scope, receive, send)
-
-    return between
 
 
 def nested(app: App, listed: Sequence[Policy]) -> App:

@@ -1,22 +1,16 @@
-"""When hooks run: `on_end` whatever happened, cancellation too; context variables; requests that interleave."""
+"""Which hooks run when; `on_end` whatever happened."""
 
-import asyncio
-import contextvars
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
-import anyio.lowlevel
 import pytest
 
-from asgisec import Answer, Exchange, Policy, RequestID, SecurityMiddleware, request_id, stack
+from asgisec import Answer, Exchange, Policy, RequestID, SecurityMiddleware
 from asgisec.errors import SecurityError
-from tests.asgi import App, Message, answering, request, scope_of, websocket
+from tests.apps import fails, keep_in, no_message, opaque, plain_scope
+from tests.asgi import App, Message, answering, request, websocket
 from tests.made import TooMuch, constants, limiting, made, refusing, saying
-
-HOST = ("host", "testserver")
 
 
 def _raising(error: BaseException) -> Any:
@@ -24,10 +18,6 @@ def _raising(error: BaseException) -> Any:
         raise error
 
     return hook
-
-
-async def _failing(scope: Message, receive: Any, send: Any) -> None:
-    raise RuntimeError
 
 
 async def _reading(scope: Message, receive: Any, send: Any) -> None:
@@ -56,7 +46,7 @@ async def _reading(scope: Message, receive: Any, send: Any) -> None:
             id="a policy inside raised",
         ),
         pytest.param(
-            _failing,
+            fails,
             [],
             ["b on_end RuntimeError", "a on_end RuntimeError", "b on_response 500", "a on_response 500"],
             id="the application raised",
@@ -103,7 +93,7 @@ def _hooks(log: list[Any], on_request: Any) -> dict[str, Any]:
     return {"on_request": on_request, "on_end": lambda exchange, error: log.append(type(error).__name__)}
 
 
-@pytest.mark.parametrize("app", [answering(), _failing], ids=["answered", "failed"])
+@pytest.mark.parametrize("app", [answering(), fails], ids=["answered", "failed"])
 def test_an_on_end_that_raises_keeps_no_other_from_running(app: App) -> None:
     log: list[str] = []
     first, second = ValueError("first"), ValueError("second")
@@ -112,7 +102,7 @@ def test_an_on_end_that_raises_keeps_no_other_from_running(app: App) -> None:
     assert [line for line in log if "on_end" in line] == ["b on_end ValueError", "a on_end ValueError"]
     assert response.error is second
     assert second.__context__ is first
-    assert isinstance(first.__context__, RuntimeError) is (app is _failing)
+    assert isinstance(first.__context__, RuntimeError) is (app is fails)
 
 
 @dataclass(frozen=True)
@@ -122,8 +112,8 @@ class Frozen(Exception):
 
 def test_a_frozen_exception_of_on_end_keeps_no_other_from_running() -> None:
     log: list[str] = []
-    coroutine: Any = SecurityMiddleware(_failing, saying(log, "a"), made(on_end=_raising(Frozen(1))))(
-        _scope(), _no_message, _keep([])
+    coroutine: Any = SecurityMiddleware(fails, saying(log, "a"), made(on_end=_raising(Frozen(1))))(
+        plain_scope(), no_message, keep_in([])
     )
     with pytest.raises(Frozen):
         coroutine.send(None)
@@ -133,7 +123,7 @@ def test_a_frozen_exception_of_on_end_keeps_no_other_from_running() -> None:
 def test_what_fails_at_the_end_keeps_the_cause_it_has() -> None:
     error = ValueError()
     error.__context__ = cause = KeyError()
-    request(SecurityMiddleware(_failing, made(on_end=_raising(error))))
+    request(SecurityMiddleware(fails, made(on_end=_raising(error))))
     assert error.__context__ is cause
 
 
@@ -151,255 +141,9 @@ def test_a_500_of_on_end_is_dressed_by_the_policies_up_to_its_own() -> None:
 def test_an_on_end_that_raises_after_a_refusal_is_not_hidden_by_it(nested: bool) -> None:
     error = ValueError()
     inner = SecurityMiddleware(_reading, made(on_end=_raising(error)))
-    response = request(SecurityMiddleware(_opaque(inner) if nested else inner, limiting()))
+    response = request(SecurityMiddleware(opaque(inner) if nested else inner, limiting()))
     assert response.status == 413
     assert response.error is error
-
-
-def _opaque(app: App) -> App:
-    async def between(scope: Message, receive: Any, send: Any) -> None:
-        await app(scope, receive, send)
-
-    return between
-
-
-class Waiting:
-    """A policy whose clean-up waits, as giving a lease back to a store does."""
-
-    def __init__(self) -> None:
-        self.log: list[str] = []
-        self.policy = made(on_end=self.on_end)
-
-    async def on_end(self, exchange: Exchange, error: BaseException | None) -> None:
-        self.log.append(type(error).__name__)
-        await anyio.lowlevel.checkpoint()
-        await anyio.lowlevel.checkpoint()
-        self.log.append("done")
-
-
-async def _forever(scope: Message, receive: Any, send: Any) -> None:
-    scope["started"].set()
-    await anyio.sleep_forever()
-
-
-def _scope(**extra: Any) -> Message:
-    return scope_of(headers=[HOST], **extra)
-
-
-@pytest.mark.parametrize(("backend", "name"), [("asyncio", "CancelledError"), ("trio", "Cancelled")])
-@pytest.mark.parametrize("kind", ["http", "websocket"])
-def test_on_end_is_awaited_to_its_end_when_a_cancel_scope_is_cancelled(backend: str, name: str, kind: str) -> None:
-    outer, inner = Waiting(), Waiting()
-    sent: list[Message] = []
-
-    async def run() -> None:
-        started = anyio.Event()
-        async with anyio.create_task_group() as group:
-
-            async def serve() -> None:
-                secured = SecurityMiddleware(_forever, RequestID(), outer.policy, inner.policy)
-                scope = scope_of(kind, headers=[HOST], started=started)
-                await secured(scope, _no_message, _keep(sent))
-
-            group.start_soon(serve)
-            await started.wait()
-            group.cancel_scope.cancel()
-
-    anyio.run(run, backend=backend)
-    assert outer.log == inner.log == [name, "done"]
-    assert not sent
-
-
-def test_on_end_is_awaited_to_its_end_when_a_task_is_cancelled() -> None:
-    waiting = Waiting()
-    sent: list[Message] = []
-
-    async def run() -> None:
-        started = asyncio.Event()
-        secured = SecurityMiddleware(_forever, RequestID(), waiting.policy)
-        task = asyncio.create_task(secured(_scope(started=started), _no_message, _keep(sent)))
-        await started.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert task.cancelled()
-        assert request_id() is None
-
-    asyncio.run(run())
-    assert waiting.log == ["CancelledError", "done"]
-    assert not sent
-
-
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_on_end_is_awaited_to_its_end_when_it_is_cancelled_itself(backend: str) -> None:
-    waiting = Waiting()
-
-    async def run() -> None:
-        with anyio.CancelScope() as cancelled:
-            cancelling = made(on_end=lambda exchange, error: cancelled.cancel())
-            await SecurityMiddleware(answering(), waiting.policy, cancelling)(_scope(), _no_message, _keep([]))
-
-    anyio.run(run, backend=backend)
-    assert waiting.log == ["NoneType", "done"]
-
-
-async def _no_message() -> Message:
-    await anyio.sleep_forever()
-    raise AssertionError
-
-
-def _keep(sent: list[Any]) -> Callable[[Message], Any]:
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    return send
-
-
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_a_refusal_of_a_cancelled_request_is_not_sent(backend: str) -> None:
-    sent: list[Message] = []
-    log: list[str] = []
-
-    async def run() -> None:
-        with anyio.CancelScope() as cancelled:
-
-            async def app(scope: Message, receive: Any, send: Any) -> None:
-                scope["asgisec"].refuse(TooMuch())
-                cancelled.cancel()
-                await anyio.lowlevel.checkpoint()
-
-            await SecurityMiddleware(app, saying(log, "a"))(_scope(), _no_message, _keep(sent))
-
-    anyio.run(run, backend=backend)
-    assert log[-1].startswith("a on_end Cancelled")
-    assert not sent
-
-
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_a_clean_up_that_hangs_is_given_up_when_the_request_was_cancelled(
-    backend: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stack, "_CLEANUP_GRACE", 0.01)
-    log: list[str] = []
-
-    async def hangs(exchange: Exchange, error: BaseException | None) -> None:
-        await anyio.sleep_forever()
-
-    async def run() -> None:
-        started = anyio.Event()
-        with anyio.fail_after(10), anyio.CancelScope() as cancelled:
-            async with anyio.create_task_group() as group:
-                secured = SecurityMiddleware(_forever, saying(log, "outer"), made(on_end=hangs))
-                group.start_soon(secured, _scope(started=started), _no_message, _keep([]))
-                await started.wait()
-                cancelled.cancel()
-
-    anyio.run(run, backend=backend)
-    assert log[-1].startswith("outer on_end Cancelled")
-
-
-@pytest.mark.parametrize("waits", [True, False], ids=["async on_end", "on_end"])
-def test_a_coroutine_that_is_closed_ends_its_request_without_waiting(waits: bool) -> None:
-    waiting = Waiting()
-    log: list[str] = []
-    policy = waiting.policy if waits else made(on_end=lambda exchange, error: log.append(type(error).__name__))
-    coroutine = _suspended(SecurityMiddleware(_suspending, RequestID(), policy))
-    coroutine.close()
-    assert log == ([] if waits else ["GeneratorExit"])
-    assert not waiting.log
-    assert request_id() is None
-
-
-class Future:
-    """An awaitable that is no coroutine."""
-
-    def __await__(self) -> Any:
-        yield
-
-
-def test_an_on_end_that_returns_another_awaitable_is_left_when_the_coroutine_is_closed() -> None:
-    _suspended(SecurityMiddleware(_suspending, made(on_end=lambda exchange, error: Future()))).close()
-
-
-async def _suspending(scope: Message, receive: Any, send: Any) -> None:
-    await Future()
-
-
-def _suspended(app: App) -> Any:
-    coroutine: Any = app(_scope(), _no_message, _keep([]))
-    coroutine.send(None)
-    return coroutine
-
-
-@pytest.mark.parametrize("how", ["close", "collect"])
-def test_a_request_that_is_dropped_in_another_context_harms_none(how: str) -> None:
-    coroutine = contextvars.Context().run(_suspended, SecurityMiddleware(_suspending, RequestID()))
-    if how == "close":
-        coroutine.close()
-    del coroutine
-    gc.collect()
-    assert request_id() is None
-
-
-def test_the_context_is_as_before_after_each_request() -> None:
-    seen: list[str | None] = []
-
-    async def app(scope: Message, receive: Any, send: Any) -> None:
-        seen.append(request_id())
-        await answering()(scope, receive, send)
-
-    secured = SecurityMiddleware(app, RequestID())
-
-    async def run() -> None:
-        for inbound in ("first", "second"):
-            scope = scope_of(headers=[HOST, ("x-request-id", inbound)])
-            await secured(scope, _no_message, _keep([]))
-            seen.append(request_id())
-
-    anyio.run(run)
-    assert seen == ["first", None, "second", None]
-
-
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_interleaved_requests_keep_their_own(backend: str) -> None:
-    count = 20
-    answers: dict[str, Any] = {}
-
-    async def run() -> None:
-        arrived, everybody = 0, anyio.Event()
-
-        async def app(scope: Message, receive: Any, send: Any) -> None:
-            nonlocal arrived
-            arrived += 1
-            if arrived == count:
-                everybody.set()
-            await everybody.wait()
-            await answering(headers=[("x-seen", str(request_id()))])(scope, receive, send)
-
-        def add(exchange: Exchange) -> None:
-            exchange.memo["own"] = exchange.request_id
-            exchange.add_header("X-Added", str(exchange.request_id))
-
-        def on_response(exchange: Exchange, headers: Any) -> None:
-            headers.append((b"x-memo", exchange.memo["own"].encode()))
-
-        secured = SecurityMiddleware(app, RequestID(), made(on_request=add, on_response=on_response))
-
-        async def one(inbound: str) -> None:
-            sent: list[Any] = []
-            scope = scope_of(headers=[HOST, ("x-request-id", inbound)])
-            await secured(scope, _no_message, _keep(sent))
-            answers[inbound] = dict(sent[0]["headers"])
-
-        async with anyio.create_task_group() as group:
-            for number in range(count):
-                group.start_soon(one, f"id-{number}")
-
-    anyio.run(run, backend=backend)
-    assert len(answers) == count
-    for inbound, headers in answers.items():
-        names = (b"x-request-id", b"x-seen", b"x-added", b"x-memo")
-        assert [headers[name] for name in names] == [inbound.encode()] * 4
 
 
 def test_receive_is_wrapped_by_the_outermost_policy_first() -> None:

@@ -8,6 +8,7 @@ import pytest
 from asgisec import CORS, Answer, Policy, RequestID, SecurityHeaders, SecurityMiddleware
 from asgisec.errors import SecurityError
 from asgisec.stack import refuse
+from tests.apps import opaque
 from tests.asgi import App, Message, answering, drive, scope_of, websocket
 from tests.made import TooMuch, constants, limiting, made, refusing
 
@@ -169,15 +170,8 @@ def test_a_refusal_after_the_end_changes_nothing(before: list[Message]) -> None:
     assert [message["type"] for message in response.messages] == [message["type"] for message in before]
 
 
-def _opaque(app: App) -> App:
-    async def between(scope: Message, receive: Any, send: Any) -> None:
-        await app(scope, receive, send)
-
-    return between
-
-
 @pytest.mark.parametrize("denial", [True, False], ids=["denial", "no denial"])
-@pytest.mark.parametrize("wrap", [lambda app: app, _opaque], ids=["one pass", "nested"])
+@pytest.mark.parametrize("wrap", [lambda app: app, opaque], ids=["one pass", "nested"])
 @pytest.mark.parametrize("error", [RuntimeError, TooMuch], ids=["a defect", "a refusal"])
 def test_an_on_end_that_raises_after_a_refusal_sends_nothing_more(
     denial: bool, wrap: Callable[[App], App], error: type[Exception]
