@@ -1,0 +1,158 @@
+"""The tables on the pages are what the code says: options, defaults, order, messages, matches, versions."""
+
+import dataclasses
+import inspect
+import re
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import asgisec
+from asgisec import CORS, HSTS, RequestID, SecurityHeaders, TrustedHosts, middleware, secure
+from asgisec.policy import Exchange, Policy
+from asgisec.presets import RECOMMENDED_ORDER
+from tests.asgi import answering, request
+from tests.docs import tables
+from tests.docs.pages import ROOT, rows, section, text_of
+from tests.docs.write import DOCS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_REQUIRED = inspect.Parameter.empty
+
+_OPTIONS = [
+    pytest.param(RequestID, "request-id.md", 0, id="RequestID"),
+    pytest.param(TrustedHosts, "trusted-hosts.md", 0, id="TrustedHosts"),
+    pytest.param(CORS, "cors.md", 0, id="CORS"),
+    pytest.param(SecurityHeaders, "security-headers.md", 0, id="SecurityHeaders"),
+    pytest.param(HSTS, "security-headers.md", 13, id="HSTS"),
+]
+
+
+def defaults_of(policy: type[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(policy):
+        if field.init and field.default_factory is not dataclasses.MISSING:
+            found[field.name] = field.default_factory()
+        elif field.init:
+            found[field.name] = _REQUIRED if field.default is dataclasses.MISSING else field.default
+    return found
+
+
+def value_of(cell: str) -> Any:
+    return _REQUIRED if cell == "required" else eval(cell.strip("`"), vars(asgisec))  # noqa: S307 - our own page
+
+
+def options_on(page: str, heading: str = "Options") -> list[tuple[str, Any]]:
+    return [(name.strip("`"), value_of(default)) for name, default, *_ in rows(section(DOCS / page, heading))]
+
+
+@pytest.mark.parametrize(("policy", "page", "start"), _OPTIONS)
+def test_options_and_defaults(policy: type[Any], page: str, start: int) -> None:
+    wanted = list(defaults_of(policy).items())
+    assert options_on(page)[start : start + len(wanted)] == wanted
+
+
+@pytest.mark.parametrize("page", ["request-id.md", "trusted-hosts.md", "cors.md", "security-headers.md"])
+def test_no_option_is_made_up(page: str) -> None:
+    wanted = sum(len(defaults_of(param.values[0])) for param in _OPTIONS if param.values[1] == page)  # type: ignore[arg-type]  # the rows above
+    assert len(options_on(page)) == wanted
+
+
+def test_options_of_pages_headers() -> None:
+    web = defaults_of(SecurityHeaders).keys()
+    for name, default, value, _ in rows(section(DOCS / "security-headers.md", "Options"))[: len(web)]:
+        shown = default if value == "the same" else value
+        assert getattr(SecurityHeaders.web(), name.strip("`")) == value_of(shown), name
+
+
+def test_options_of_secure() -> None:
+    parameters = list(inspect.signature(secure).parameters.values())[1:]
+    assert options_on("order.md", "What `secure` installs") == [(p.name, p.default) for p in parameters]
+
+
+def test_every_policy_has_a_page_with_the_same_sections() -> None:
+    for policy, _ in RECOMMENDED_ORDER:
+        page = DOCS / tables.page_of(policy)
+        for heading in ("Options", "What a refusal looks like", "When you deploy"):
+            assert section(page, heading), f"{page.name}: {heading}"
+        assert f"asgisec.middleware.{_class_of(policy)}(" in text_of(page)
+
+
+def _class_of(policy: type[Policy]) -> str:
+    stem = policy.__name__.removesuffix("s") if policy is TrustedHosts else policy.__name__
+    name = f"{stem}Middleware"
+    assert name in middleware.__all__
+    return name
+
+
+def test_the_order_is_the_recommended_order() -> None:
+    assert rows(section(DOCS / "order.md", "The order of policies")) == tables.order()
+
+
+def test_messages() -> None:
+    shown = rows(section(DOCS / "errors.md", "Wrong configuration"))
+    assert shown == [tables.message(code) for code, _ in shown]
+
+
+def test_refusals() -> None:
+    assert rows(section(DOCS / "errors.md", "Refusals")) == tables.refusals()
+
+
+def _codes(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+_MATCHES = [
+    pytest.param(_codes(entry)[0], host, status, id=f"{_codes(entry)[0]} and {host}: {status}")
+    for entry, matching, others in rows(section(DOCS / "trusted-hosts.md", "What is a match"))
+    for status, cell in ((200, matching), (400, others))
+    for host in _codes(cell)
+]
+
+
+@pytest.mark.parametrize(("entry", "host", "status"), _MATCHES)
+def test_what_is_a_match(entry: str, host: str, status: int) -> None:
+    app = middleware.TrustedHostMiddleware(answering(), [entry], www_redirect=False)
+    assert request(app, headers=[("host", host)]).status == status
+
+
+def _public(kind: type[Any]) -> set[str]:
+    return {name for name in [*vars(kind), *kind.__annotations__] if not name.startswith("_")}
+
+
+@pytest.mark.parametrize(
+    ("heading", "kind", "more"),
+    [
+        pytest.param("The hooks", Policy, {"may_refuse", "tracks_names"}, id="hooks"),
+        pytest.param(
+            "The exchange", Exchange, {"names", "outer", "receive", "refusal", "refused_by", "added"}, id="exchange"
+        ),
+    ],
+)
+def test_names_for_those_who_write_policies(heading: str, kind: type[Any], more: set[str]) -> None:
+    shown = {_codes(name)[0].partition("(")[0] for name, *_ in rows(section(DOCS / "writing-a-policy.md", heading))}
+    instance = {"scope", "headers", "memo"} if kind is Exchange else set()
+    assert shown == (_public(kind) | instance) - more
+
+
+def test_versions_on_the_front_page() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    pythons = re.findall(r":: (3\.\d+)", "".join(project["project"]["classifiers"]))
+    extras = project["project"]["optional-dependencies"]
+    least: Callable[[list[str], str], str] = lambda listed, name: next(  # noqa: E731 - of this test alone
+        item.partition(">=")[2] for item in listed if item.startswith(f"{name}>=")
+    )
+    assert rows(section(ROOT / "README.md", "Install")) == [
+        ["Python", ", ".join(pythons)],
+        ["Starlette", f"{least(project['project']['dependencies'], 'starlette')} or newer"],
+        *[[name, f"{least(extras[name.lower()], name.lower())} or newer"] for name in ("FastAPI", "Litestar", "Quart")],
+        ["Django", f"{least(project['dependency-groups']['test'], 'django')} or newer"],
+    ]
+
+
+@pytest.mark.parametrize(("name", "most"), [("README.md", 120), ("CONTRIBUTING.md", 150)])
+def test_short_papers_stay_short(name: str, most: int) -> None:
+    assert len((ROOT / name).read_text("utf-8").splitlines()) < most
