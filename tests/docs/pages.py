@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tests.asgi import App, Recorded, drive, scope_of
+from tests.asgi import App, Message, Recorded, drive, scope_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -132,7 +132,7 @@ def real_answer(block: Block, app: App) -> str:
     headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
     secure = "s" if block.mark == "https" else ""
     if ("Upgrade", "websocket") in headers:
-        extra = {"scheme": f"ws{secure}", "extensions": {"websocket.http.response": {}}}
+        extra: Message = {"scheme": f"ws{secure}", "extensions": {"websocket.http.response": {}}}
         scope = scope_of("websocket", path=path, headers=headers, query_string=query.encode(), **extra)
         answer = drive(app, scope, [{"type": "websocket.connect"}], patient=True)
     else:

@@ -219,8 +219,8 @@ def test_the_redirect_keeps_the_port_of_the_entry() -> None:
 # Told one by one.
 
 
-def failing(*policies: Middleware) -> Starlette:
-    app = Starlette(middleware=policies)
+def failing(*layers: Middleware) -> Starlette:
+    app = Starlette(middleware=layers)
 
     async def fail(asked: object) -> None:
         raise RuntimeError
@@ -229,7 +229,7 @@ def failing(*policies: Middleware) -> Starlette:
     return app
 
 
-def on_500(theirs: type[Any], options: dict[str, Any], policy: Policy, header: str, headers: Headers = ()) -> None:
+def on_500(theirs: Any, options: dict[str, Any], policy: Policy, header: str, headers: Headers = ()) -> None:
     lost = request(failing(Middleware(theirs, **options)), headers=headers)
     kept = request(install(failing(), policy), headers=headers)
     assert (lost.status, lost.values(header)) == (500, [])
@@ -238,7 +238,7 @@ def on_500(theirs: type[Any], options: dict[str, Any], policy: Policy, header: s
 
 @row("cors.md", "an exception that nothing handles")
 def cors_on_500() -> None:
-    options = {"allow_origins": [APP]}
+    options: dict[str, Any] = {"allow_origins": [APP]}
     on_500(starlette_cors.CORSMiddleware, options, CORS(**options), ORIGIN, [("origin", APP)])
 
 
@@ -340,7 +340,7 @@ def headers_on_accept() -> None:
 
 @row("security-headers.md", "an exception that nothing handles")
 def headers_on_500() -> None:
-    options = {"secure": Secure.with_default_headers()}
+    options: dict[str, Any] = {"secure": Secure.with_default_headers()}
     lost = request(failing(Middleware(SecureASGIMiddleware, **options)))
     assert "x-frame-options" not in {name.lower() for name, _ in lost.headers}
     on_500(SecureASGIMiddleware, options, SecurityHeaders(), "x-frame-options")

@@ -19,4 +19,9 @@ def order(request: HttpRequest) -> HttpResponse:
     raise SecurityError
 
 
+def sorry(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("<title>Sorry</title>", status=500)
+
+
+handler500 = "shop.settings.sorry"
 urlpatterns = [path("", front), path("orders/7", order)]
