@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asgisec
-from asgisec import CORS, HSTS, RequestID, SecurityHeaders, TrustedHosts, middleware, secure
+from asgisec import CORS, HSTS, RequestID, SecurityHeaders, TrustedHosts, errors, middleware, presets, secure
 from asgisec.policy import Exchange, Policy
 from asgisec.presets import RECOMMENDED_ORDER
 from tests.asgi import answering, request
@@ -150,3 +150,17 @@ def test_versions_on_the_front_page() -> None:
 @pytest.mark.parametrize(("name", "most"), [("README.md", 120), ("CONTRIBUTING.md", 150)])
 def test_short_papers_stay_short(name: str, most: int) -> None:
     assert len((ROOT / name).read_text("utf-8").splitlines()) < most
+
+
+def test_the_changelog_names_all_that_is_public() -> None:
+    named = set(re.findall(r"`(asgisec\.[\w.]+)`", (ROOT / "CHANGELOG.md").read_text("utf-8")))
+    public = {
+        f"{module.__name__}.{name}" for module in (asgisec, middleware, errors, presets) for name in module.__all__
+    } - {f"{presets.__name__}.{name}" for name in asgisec.__all__}
+    assert named == public
+
+
+def test_the_targets_of_make() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    listed = [_codes(command)[0] for command, _ in rows(section(ROOT / "CONTRIBUTING.md", "Set-up"))]
+    assert listed == [f"make {target}" for target in re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)]
