@@ -131,7 +131,7 @@ for name, *told in (
     ),
     ("a pattern that does not compile", {"allow_origin_regex": "("}, get(), "", re.error.__name__, "ConfigError"),
     (
-        "an origin that is not allowed, with credentials",
+        "an origin that is not allowed",
         {"allow_origins": [APP], "allow_credentials": True},
         *(get(("origin", EVIL)), CREDENTIALS, ["true"], []),
     ),
@@ -180,11 +180,18 @@ def _without_denial(app: App) -> Recorded:
     return websocket(app, headers=[("host", EVIL)], denial=False)
 
 
+_REDIRECTED = ["http://www.A.example/"], ["http://www.a.example/"]
+
 for name, *told in (
     ("two `Host` headers, the first allowed", ["a.example"], host("a.example", "b.example"), 200, 400),
     ("a `Host` that is none, with `*` allowed", ["*"], host("a b"), 200, 400),
     ("`.example.org`, with `*.example.org` allowed", ["*.example.org"], host(".example.org"), 200, 400),
-    ("`%2e.example.org`, with `*.example.org` allowed", ["*.example.org"], host("%2e.example.org"), 200, 400),
+    (
+        "`%2e.example.org`, `x!.example.org` and other names that are none, likewise",
+        *(["*.example.org"], host("%2e.example.org"), 200, 400),
+    ),
+    ("an allowed host with a port above 65535", ["a.example"], host("a.example:65536"), 200, 400),
+    ("an allowed host with an empty port, `api.example.com:`", ["a.example"], host("a.example:"), 400, 200),
     ("an allowed host with a trailing dot", ["a.example"], host("a.example."), 400, 200),
     ("an entry with a port", ["a.example:8000"], host("a.example:8000"), 400, 200),
     ("an IPv6 address in another spelling", ["[::1]"], host("[0:0:0:0:0:0:0:1]"), 400, 200),
@@ -193,6 +200,7 @@ for name, *told in (
         ["www.example.com:8000"],
         *(host("example.com:8000"), 400, 307),
     ),
+    ("the host in the redirect to `www.`", ["www.a.example"], host("A.example"), *_REDIRECTED),
     ("a WebSocket, on a server that cannot send a refusal", ["a.example"], _without_denial, 400, 0),
     ("`*example.org` as an entry", ["*example.org"], host("a"), "AssertionError", "ConfigError"),
     ("an entry that is no host, such as a URL", ["https://a.example"], host("a.example"), 400, "ConfigError"),
@@ -203,8 +211,14 @@ for name, *told in (
     _compare(
         "trusted-hosts.md",
         *(starlette_hosts.TrustedHostMiddleware, middleware.TrustedHostMiddleware, str(name)),
-        *({"allowed_hosts": hosts}, ask, "", of_theirs, of_ours),
+        *({"allowed_hosts": hosts}, ask, "location" if isinstance(of_ours, list) else "", of_theirs, of_ours),
     )
+
+
+@pytest.mark.parametrize("name", ["x!", "x..y", "x~", "*", "x(", "a" * 64])
+def test_other_names_that_are_none(name: str) -> None:
+    for kind, status in ((starlette_hosts.TrustedHostMiddleware, 200), (middleware.TrustedHostMiddleware, 400)):
+        assert host(f"{name}.example.org")(kind(answering(), ["*.example.org"])).status == status
 
 
 def test_the_redirect_keeps_the_port_of_the_entry() -> None:
