@@ -29,7 +29,7 @@ ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 _KINDS = frozenset({"http", "websocket"})
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
-_CONSTANTS = SecurityHeaders()._in_clear[0]  # noqa: SLF001 - the same bytes
+_CONSTANTS = tuple(SecurityHeaders().response_headers)
 _CONSTANT_NAMES = frozenset(name for name, _ in _CONSTANTS)
 _STRIPPED = frozenset({b"server", b"x-powered-by"})
 _HSTS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")

@@ -141,8 +141,8 @@ class SecurityHeaders(Policy):
     permitted_cross_domain_policies: str | None = None
     cache_control: str | None = "no-store"
     strip: Sequence[str] = ("Server", "X-Powered-By")
-    _in_clear: tuple[tuple[Pair, ...], frozenset[bytes]] = field(init=False, repr=False, compare=False)
-    _over_https: tuple[tuple[Pair, ...], frozenset[bytes]] = field(init=False, repr=False, compare=False)
+    response_headers: Sequence[Pair] = field(init=False, repr=False, compare=False, default=())
+    _over_https: Pair | None = field(init=False, repr=False, compare=False)
     _strip: frozenset[bytes] = field(init=False, repr=False, compare=False)
     _with_nonce: tuple[tuple[bytes, bytes], ...] = field(init=False, repr=False, compare=False)
 
@@ -173,12 +173,11 @@ class SecurityHeaders(Policy):
             constants.append((b"permissions-policy", _permissions(self.permissions_policy)))
         if self.cache_control is not None:
             constants.append((b"cache-control", field_value("SecurityHeaders(cache_control=)", self.cache_control)))
-        over_https = [] if hsts is None else [(b"strict-transport-security", str(hsts).encode())]
         option = "SecurityHeaders(strip=)"
         for name, compiled in {
-            "_in_clear": _with_names(constants),
+            "response_headers": tuple(constants),
             "_strip": frozenset(header_name(option, header) for header in a_list(option, self.strip)),
-            "_over_https": _with_names([*constants, *over_https]),
+            "_over_https": None if hsts is None else (b"strict-transport-security", str(hsts).encode()),
             "_with_nonce": tuple(pair for pair in policies if _NONCE.encode() in pair[1]),
         }.items():
             object.__setattr__(self, name, compiled)
@@ -214,9 +213,10 @@ class SecurityHeaders(Policy):
         if not self._strip.isdisjoint(names):
             headers[:] = [pair for pair in headers if pair[0] not in self._strip]
             names -= self._strip
-        pairs, own = self._over_https if exchange.scope.get("scheme") in _SECURE else self._in_clear
-        headers.extend(pairs if own.isdisjoint(names) else [pair for pair in pairs if pair[0] not in names])
-        names |= own
+        hsts = self._over_https
+        if hsts is not None and exchange.scope.get("scheme") in _SECURE and hsts[0] not in names:
+            headers.append(hsts)
+            names.add(hsts[0])
         if self._with_nonce:
             self._add_policies(exchange, headers)
 
@@ -232,10 +232,6 @@ class SecurityHeaders(Policy):
         if is_page and b"cache-control" not in names:
             headers.append((b"cache-control", b"no-store"))
             names.add(b"cache-control")
-
-
-def _with_names(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], frozenset[bytes]]:
-    return tuple(pairs), frozenset(name for name, _ in pairs)
 
 
 def _permissions(policy: object) -> bytes:
