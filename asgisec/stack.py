@@ -11,7 +11,7 @@
 - An exception that reaches the outermost pass before a response started is answered with 500, without a word of it, and
   goes on to the server's log. Inside a framework's middleware stack that answer is the framework's.
 
-This module is the only one that sends.
+Only this module and `asgisec._response`, the way a response takes, send.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
@@ -22,19 +22,17 @@ from weakref import WeakKeyDictionary
 
 from anyio import move_on_after
 
-from asgisec._plan import Plan, dress
+from asgisec._plan import Plan
+from asgisec._response import Pass, Send, answer, forget, place_of_refusal, replace, request_id_of
 from asgisec._wire.headers import Pair, join_repeated
 from asgisec.errors import ConfigError, SecurityError
 from asgisec.policy import SWITCHING_PROTOCOLS, Answer, Exchange, Policy, Receive, Verdict, path_below_root
 
 __all__ = ["InstalledMiddleware", "SecurityMiddleware", "not_starting", "refuse"]
 
-Send: TypeAlias = Callable[[Any], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 SCOPE_KEY = "asgisec"  # where in the scope a pass inside finds the exchange of the pass around it
-
-_STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
 # Clean-up that waits (a lease given back to a store) may outlive its request, cancelled or not, by this many seconds.
 _CLEANUP_GRACE = 5.0
@@ -45,38 +43,6 @@ class _ServerError(SecurityError):
     default_detail = "The server could not answer this request."
     default_reason = "server_error"
     close_code = 1011
-
-
-class _Pass(Exchange):
-    """An exchange, with what the pass alone knows of it and the way its response takes."""
-
-    outer: "_Pass | None" = None
-    answered = False
-    failed_inside: "tuple[BaseException, _Pass, int] | None" = None
-
-    plan: Plan
-    send: Send
-
-    def outgoing(self, message: Any) -> Awaitable[None]:
-        """Pass on what the application sends: dressed where a response starts, replaced where it was refused."""
-        # A plain function, not a coroutine around another: the application awaits the server's own `send`.
-        if self.refusal is not None:
-            return _replace(self)
-        if self.status is None and message["type"] in _STARTS:
-            self.status = message.get("status", SWITCHING_PROTOCOLS)
-            dressers = self.plan.dressers[-1]
-            if dressers or self.added is not None:
-                try:
-                    headers = dress(self, [*message.get("headers", ())], dressers)
-                except BaseException:
-                    self.status = None  # nothing was sent: the answer is still owed
-                    raise
-                message = dict(message)  # faster than a display, which makes room for one key more
-                message["headers"] = headers
-        elif message["type"] == "websocket.close":
-            self.answered = True
-        send = self.send  # CPython caches this look-up, but not that of an attribute called like a method
-        return send(message)
 
 
 class SecurityMiddleware:
@@ -123,7 +89,7 @@ class SecurityMiddleware:
         if scope["type"] != "http" and scope["type"] != "websocket":
             await self._innermost(scope, receive, send)
             return
-        outer: _Pass | None = scope.get(SCOPE_KEY)
+        outer: Pass | None = scope.get(SCOPE_KEY)
         plan = self._plan if outer is None else self._plan_inside(outer, scope)
         if not plan.policies:
             await self._innermost(scope, receive, send)
@@ -134,7 +100,7 @@ class SecurityMiddleware:
         headers = dict(lines)
         if len(headers) != len(lines):
             headers, plan = _joined(lines, plan)
-        exchange = _new_pass(_Pass)
+        exchange = _new_pass(Pass)
         exchange.scope = {**scope}
         exchange.headers = headers
         exchange.receive = receive
@@ -150,7 +116,7 @@ class SecurityMiddleware:
             for reached, meet in plan.requests:
                 verdict = meet(exchange)
                 if verdict is not None and (verdict := await _settled(verdict)) is not None:
-                    await _answer(exchange, verdict, reached)
+                    await answer(exchange, verdict, reached)
                     break
             else:
                 reached = len(plan.policies)
@@ -170,7 +136,7 @@ class SecurityMiddleware:
             finally:
                 failure = None  # its traceback holds this frame: let go, or both wait for the collector
 
-    def _plan_inside(self, outer: _Pass, scope: MutableMapping[str, Any]) -> Plan:
+    def _plan_inside(self, outer: Pass, scope: MutableMapping[str, Any]) -> Plan:
         """Return the plan without what the pass around this one did already, for this very request."""
         if any(outer.scope.get(key) != scope.get(key) for key in _SAME) or _path(outer.scope) != _path(scope):
             return self._plan
@@ -179,7 +145,7 @@ class SecurityMiddleware:
             plan = self._plans_inside[outer.plan] = Plan(self._plan.policies, outer.plan.covered)
         return plan
 
-    async def _conclude(self, exchange: _Pass, reached: int, failure: BaseException | None) -> None:
+    async def _conclude(self, exchange: Pass, reached: int, failure: BaseException | None) -> None:
         """Give the answer that is still owed; raise what is not answered by it."""
         try:
             if exchange.refusal is not None:
@@ -189,9 +155,9 @@ class SecurityMiddleware:
         finally:
             failure = None
             if exchange.outer is None:
-                _forget(exchange)
+                forget(exchange)
 
-    async def _settle(self, exchange: _Pass, reached: int, failure: BaseException) -> bool:
+    async def _settle(self, exchange: Pass, reached: int, failure: BaseException) -> bool:
         """Answer a failure, where that is ours to do; tell whether it is dealt with."""
         if not isinstance(failure, Exception):
             return False
@@ -202,12 +168,12 @@ class SecurityMiddleware:
             unanswered = exchange.status is None and not exchange.answered
             open_socket = exchange.status == SWITCHING_PROTOCOLS and not exchange.answered
             if isinstance(failure, SecurityError) and (unanswered or open_socket):
-                await _answer(exchange, failure, reached, failure)
+                await answer(exchange, failure, reached, failure)
                 return True
             if unanswered:
                 # The peer may be gone; what is raised then must not hide what went wrong first.
                 with suppress(Exception):
-                    await _answer(exchange, _ServerError(), reached, failure)
+                    await answer(exchange, _ServerError(), reached, failure)
         _note(failure, exchange)
         return False
 
@@ -219,7 +185,7 @@ class InstalledMiddleware(SecurityMiddleware):
     _installed = True
 
 
-_new_pass: Callable[[type[_Pass]], _Pass] = object.__new__
+_new_pass: Callable[[type[Pass]], Pass] = object.__new__
 
 
 def _joined(lines: Iterable[Pair], plan: Plan) -> tuple[dict[bytes, bytes], Plan]:
@@ -232,7 +198,7 @@ async def _settled(verdict: Answer | SecurityError | Awaitable[Verdict]) -> Verd
     return verdict if isinstance(verdict, Answer | SecurityError) else await verdict
 
 
-async def _end(exchange: _Pass, reached: int, failure: BaseException | None) -> tuple[int, BaseException | None]:
+async def _end(exchange: Pass, reached: int, failure: BaseException | None) -> tuple[int, BaseException | None]:
     """Run what must run whatever happened; return what failed last, as `finally` blocks would raise it, and where."""
     for place, on_end in exchange.plan.ends:
         if place <= reached:
@@ -279,81 +245,20 @@ def _path(scope: MutableMapping[str, Any]) -> str:
 
 
 async def _refused(
-    exchange: _Pass, refusal: SecurityError, place: int, failure: BaseException | None
+    exchange: Pass, refusal: SecurityError, place: int, failure: BaseException | None
 ) -> BaseException | None:
     """Give the refusal before the policies outside of the one that refused end; return what failed besides."""
-    if place >= _place_of_refusal(exchange):
+    if place >= place_of_refusal(exchange):
         return failure
     if failure is not None and not isinstance(failure, Exception):
         exchange.refusal = None  # who is cancelled answers nothing
         return failure
     try:
-        await _replace(exchange)
+        await replace(exchange)
     except BaseException as error:  # noqa: BLE001 - raised again by the pass
         return error
     refusal.__traceback__ = None  # it holds the exchange, which holds the refusal
     return None if any(error is refusal for error in _chain(failure)) else failure
-
-
-async def _replace(exchange: _Pass) -> None:
-    """Answer with the refusal, once, and drop what the application makes of it."""
-    if exchange.answered or exchange.refusal is None:
-        return
-    await _answer(exchange, exchange.refusal, _place_of_refusal(exchange))
-
-
-def _place_of_refusal(exchange: _Pass) -> int:
-    policies = exchange.plan.policies
-    return next((n for n, policy in enumerate(policies) if policy is exchange.refused_by), len(policies))
-
-
-async def _answer(
-    exchange: _Pass, verdict: Answer | SecurityError, place: int, failure: BaseException | None = None
-) -> None:
-    """Send an answer, dressed by the policies outside of `place`; close a WebSocket that can take none."""
-    answer = verdict if isinstance(verdict, Answer) else Answer.problem(verdict, _request_id(exchange, failure))
-    prefix, scope = "", exchange.scope
-    if scope["type"] == "websocket":
-        prefix = "websocket."
-        if exchange.status is not None or "websocket.http.response" not in (scope.get("extensions") or ()):
-            exchange.answered = True
-            await exchange.send({"type": "websocket.close", "code": answer.close_code, "reason": answer.close_reason})
-            return
-    exchange.status = answer.status
-    try:
-        headers = _dressed(exchange, [*answer.headers], place, failure)
-    except BaseException:
-        exchange.status = None  # likewise
-        raise
-    exchange.answered = True
-    await exchange.send({"type": f"{prefix}http.response.start", "status": answer.status, "headers": headers})
-    # RFC 9110 section 9.3.2: no content in the answer to HEAD. Not every server sees to it.
-    body = b"" if scope.get("method") == "HEAD" else answer.body
-    await exchange.send({"type": f"{prefix}http.response.body", "body": body})
-
-
-def _dressed(exchange: _Pass, headers: list[Pair], place: int, failure: BaseException | None) -> list[Pair]:
-    # A pass that a failure went through could not dress the answer then; it does so now, innermost first.
-    if failure is not None and exchange.failed_inside is not None and exchange.failed_inside[0] is failure:
-        _, inside, inside_place = exchange.failed_inside
-        inside.status = exchange.status
-        headers = _dressed(inside, headers, inside_place, failure)
-    return dress(exchange, headers, exchange.plan.dressers[place])
-
-
-def _forget(exchange: _Pass) -> None:
-    # A failure's traceback holds the exchanges, and they hold the failure.
-    while exchange.failed_inside is not None:
-        _, inside, _ = exchange.failed_inside
-        exchange.failed_inside = None
-        exchange = inside
-
-
-def _request_id(exchange: _Pass, failure: BaseException | None) -> str | None:
-    inside = exchange.failed_inside
-    if failure is not None and inside is not None and inside[0] is failure:
-        return exchange.request_id or _request_id(inside[1], failure)
-    return exchange.request_id
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -365,9 +270,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _note(failure: Exception, exchange: _Pass) -> None:
+def _note(failure: Exception, exchange: Pass) -> None:
     """Put the request id on an exception on its way to the server's log."""
-    request_id = _request_id(exchange, failure)
+    request_id = request_id_of(exchange, failure)
     if request_id is None:
         return
     # An exception may be frozen, or carry notes of another kind: then the log does without.

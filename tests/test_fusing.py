@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from asgisec import Exchange, Policy, SecurityMiddleware, stack
+from asgisec import Exchange, Policy, SecurityMiddleware, _response, stack
 from asgisec._plan import Plan
 from asgisec._wire.headers import SINGLE, Pair
 from asgisec.errors import BadRequest
@@ -164,13 +164,13 @@ def _takes_policies_of_one_type_for_equal(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def _only_fused(monkeypatch: pytest.MonkeyPatch, name: str, spoil: Callable[[Any, list[Pair]], list[Pair]]) -> None:
-    rightly = getattr(stack, name)
+    rightly = getattr(_response, name)
 
     def wrongly(exchange: Any, headers: list[Pair], *rest: Any) -> list[Pair]:
         dressed: list[Pair] = rightly(exchange, headers, *rest)
         return spoil(exchange, dressed) if len(exchange.plan.policies) > 1 else dressed
 
-    monkeypatch.setattr(stack, name, wrongly)
+    monkeypatch.setattr(_response, name, wrongly)
 
 
 def _lets_the_last_vary_win(monkeypatch: pytest.MonkeyPatch) -> None:
