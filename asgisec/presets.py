@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
+from ipaddress import ip_address
 from typing import Any, Literal, TypeVar
 
+from asgisec._plan import Plan
 from asgisec._wire.origin import parse_origin
 from asgisec.errors import ConfigError
 from asgisec.policies.cors import CORS
@@ -79,6 +81,8 @@ def secure(
     if environment not in {"production", "development"}:
         raise ConfigError("secure(environment=)", environment, "write 'production' or 'development'")
     local = environment == "development"
+    if headers is not None and not isinstance(headers, SecurityHeaders):
+        raise ConfigError("secure(headers=)", headers, "write SecurityHeaders.api(), SecurityHeaders.web(), or None")
     if headers is not None and local:
         headers = replace(headers, strict_transport_security=None)
     cors = CORS(
@@ -88,12 +92,19 @@ def secure(
         allow_origin_regex=_LOCAL_ORIGINS if local else None,
         expose_headers=["X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"],
     )
-    trusted = TrustedHosts([*hosts, *_LOCAL_HOSTS] if local and not isinstance(hosts, str) else hosts)
-    if not local:
+    trusted = TrustedHosts(hosts)
+    if local:
+        trusted = replace(trusted, allowed_hosts=[*trusted.allowed_hosts, *_LOCAL_HOSTS])
+    else:
         _check_hosts(trusted.allowed_hosts)
         _check_origins(cors.allow_origins)
-    policies = {type(policy): policy for policy in (RequestID(), headers, trusted, cors) if policy is not None}
-    ordered = [policies[kind] for kind, _ in RECOMMENDED_ORDER if kind in policies]
+    policies: dict[type[Policy], Policy | None] = {
+        RequestID: RequestID(),
+        SecurityHeaders: headers,
+        TrustedHosts: trusted,
+        CORS: cors,
+    }
+    ordered = [policy for kind, _ in RECOMMENDED_ORDER if (policy := policies[kind]) is not None]
     return _install(app, ordered, (lambda: None) if local else partial(_check_debug, app))
 
 
@@ -114,6 +125,7 @@ def install(app: App, *policies: Policy) -> App:
 def _install(app: App, policies: Sequence[Policy], check: Callable[[], None]) -> App:
     if not policies:
         raise ConfigError("install(*policies)", policies, "name the policies, such as RequestID()")
+    Plan(policies)  # frameworks build their stack later; what is no policy is said here
     check()
     for module, name, integration in _FRAMEWORKS:
         framework = getattr(sys.modules.get(module), name, None)
@@ -135,15 +147,27 @@ def _check_origins(origins: Any) -> None:
         if written == "*":
             raise ConfigError(option, written, "name the origins; to answer every page, install a CORS of your own")
         origin = parse_origin(written.encode())
-        if origin is not None and (origin.host.endswith("localhost") or origin.host in _LOCAL_HOSTS):
+        if origin is not None and _is_local(origin.host):
             raise ConfigError(option, written, "a local origin is for environment='development'")
         if origin is not None and origin.scheme == "http":
             raise ConfigError(option, written, f"write 'https{written[4:]}', or say environment='development'")
 
 
+def _is_local(host: str) -> bool:
+    # RFC 6761 section 6.3: every name below `localhost` is the local host, too.
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
+
+
 def _check_debug(app: object) -> None:
     debug = getattr(app, "debug", False)
-    if type(app).__module__.startswith("django."):
+    if any(kind.__module__.startswith("django.") for kind in type(app).__mro__):
         debug = sys.modules["django.conf"].settings.DEBUG
     if debug:
         mend = "switch it off: error pages show code and settings; or say environment='development'"
