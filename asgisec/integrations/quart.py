@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from quart import Quart, has_websocket_context, request, websocket
 
 from asgisec.errors import SecurityError
+from asgisec.integrations._check import checked
 from asgisec.policy import Policy
 from asgisec.stack import InstalledMiddleware, refuse
 
@@ -17,9 +18,13 @@ def install(app: Quart, policies: Sequence[Policy], check: Callable[[], None]) -
     async def check_at_start() -> None:
         check()
 
-    app.asgi_app = InstalledMiddleware(app.asgi_app, *policies)  # type: ignore[method-assign]  # as Quart documents
-    app.register_error_handler(SecurityError, _refuse)
+    app.asgi_app = InstalledMiddleware(  # type: ignore[method-assign]  # as Quart documents
+        checked(app.asgi_app, check), *policies
+    )
     app.before_serving(check_at_start)
+    # A handler of the application's own stays.
+    if SecurityError not in app.error_handler_spec[None][None]:
+        app.register_error_handler(SecurityError, _refuse)
 
 
 def _refuse(error: SecurityError) -> tuple[str, int]:
