@@ -1,6 +1,7 @@
 """Starlette, and what is built on it: the pass goes around the whole middleware stack, the application stays itself."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -33,10 +34,9 @@ def install(app: Starlette, policies: Sequence[Policy], check: Callable[[], None
     app.build_middleware_stack = build_secured  # type: ignore[method-assign]  # Starlette has no other place around all
 
 
-async def _refuse(connection: Request | WebSocket, error: Exception) -> Response | None:
-    if isinstance(error, SecurityError):
-        refuse(connection.scope, error)
+async def _refuse(connection: Request | WebSocket, error: Any) -> Response | None:
+    refuse(connection.scope, error)
     if isinstance(connection, WebSocket):
         return None
     # The pass puts its own answer in the place of this one; middleware in between wants to see one.
-    return Response(status_code=getattr(error, "status_code", 500))
+    return Response(status_code=error.status_code)
