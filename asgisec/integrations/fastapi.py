@@ -35,6 +35,9 @@ class DocsPages(Policy):
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
+        pages = (app.docs_url, app.docs_url and app.swagger_ui_oauth2_redirect_url, app.redoc_url)
+        # Without a description FastAPI has no such pages, whatever their addresses are.
+        self._pages = frozenset(page for page in pages if page and app.openapi_url)
         # What the pages contain depends on the path under which the application is mounted, and on nothing a client
         # sends. An application is reached under few.
         self._policy_of = lru_cache(maxsize=16)(self._render)
@@ -43,11 +46,11 @@ class DocsPages(Policy):
         """Name what the page loads, if this is one and it does not say so itself."""
         if _CSP in exchange.names or exchange.status != 200:  # noqa: PLR2004
             return
-        policy = self._policy_of(path_below_root(exchange.scope), exchange.scope.get("root_path", "").rstrip("/"))
-        if policy is not None:
-            headers.append((_CSP, policy))
+        path = path_below_root(exchange.scope)
+        if path in self._pages:
+            headers.append((_CSP, self._policy_of(path, exchange.scope.get("root_path", "").rstrip("/"))))
 
-    def _render(self, path: str, root_path: str) -> bytes | None:
+    def _render(self, path: str, root_path: str) -> bytes:
         app = self._app
         openapi_url = f"{root_path}{app.openapi_url}"
         redirect_url = app.swagger_ui_oauth2_redirect_url
@@ -64,9 +67,7 @@ class DocsPages(Policy):
             page = get_redoc_html(openapi_url=openapi_url, title=f"{app.title} - ReDoc")
             more = {"img-src": ["data:", "https://cdn.redoc.ly"], "worker-src": ["blob:"]}
             return _Loads.of(bytes(page.body)).policy(more | {"font-src": ["https://fonts.gstatic.com"]})
-        if app.docs_url and path == redirect_url:
-            return _Loads.of(bytes(get_swagger_ui_oauth2_redirect_html().body)).policy({})
-        return None
+        return _Loads.of(bytes(get_swagger_ui_oauth2_redirect_html().body)).policy({})
 
 
 class _Loads(HTMLParser):
