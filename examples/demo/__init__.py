@@ -1,0 +1,1 @@
+"""A secured application at work: `python -m examples.demo`."""
