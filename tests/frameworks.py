@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, WebSocket
-from fastapi.testclient import TestClient
 from litestar import Litestar, get, websocket
 from litestar import WebSocket as LitestarWebSocket
 from quart import Quart
@@ -143,4 +142,4 @@ FRAMEWORKS = {
     "quart": Framework(Quart, make_quart),
 }
 
-__all__ = ["FRAMEWORKS", "Refused", "TestClient", "make_fastapi", "make_litestar", "make_quart", "make_starlette"]
+__all__ = ["FRAMEWORKS", "Refused", "make_fastapi", "make_litestar", "make_quart", "make_starlette"]
