@@ -22,7 +22,7 @@ from tests.asgi import Recorded, request
 HERE = "https://testserver/"
 STRICT = "default-src 'none'; frame-ancestors 'none'"
 
-# What Swagger UI and ReDoc load once they run: found by opening the pages with the browser's console.
+# What Swagger UI and ReDoc are known to load once they run.
 BY_SCRIPT = {
     "/docs": [("connect-src", "{root}/openapi.json"), ("img-src", "data:"), ("style-src", "inline")],
     "/redoc": [
