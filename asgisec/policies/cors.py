@@ -6,7 +6,7 @@
   requests out.
 - `Vary` names `Origin` on every response, so that no cache gives one origin's answer to another.
 - A WebSocket handshake from a page whose origin is neither allowed nor the application's own is refused with 403:
-  browsers do not apply CORS to WebSockets.
+  browsers do not apply CORS to WebSockets. They send cookies with them, too: behind `*` never trust a cookie there.
 - CORS headers that the application set itself stay as they are.
 
 List `CORS` outside of authentication and limits, so that preflights are answered without and refusals can be read by

@@ -27,7 +27,7 @@ __all__ = ["TrustedHosts"]
 _OPTION = "TrustedHosts(allowed_hosts=)"
 _REFUSAL = Answer.plain(400, "Invalid host header")
 _DEFAULT_PORTS = (80, 443)
-_URL_SAFE = "/:@!$&'()*+,;=~"
+_URL_SAFE = "/:@!$&'()*+,;=~[]"
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,9 @@ def _written(host: Host) -> bytes:
 
 
 def _quoted(path: str) -> str:
-    # Servers differ on what they make of bytes that are no UTF-8; whatever it is, it must not raise.
-    return quote(path, safe=_URL_SAFE, errors="surrogatepass")
+    # Servers differ on what they make of bytes that are no UTF-8; whatever it is, it must not raise. Nor do all of them
+    # see to the slash, without which `@evil.test` would become the host.
+    return "/" + quote(path, safe=_URL_SAFE, errors="surrogatepass").removeprefix("/")
 
 
 def _entry(pattern: str, written: str) -> Host:

@@ -1,6 +1,6 @@
 """Which hosts are served, and what becomes of all other requests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -160,6 +160,13 @@ def test_an_entry_is_no_pattern() -> None:
             id="a path that is no UTF-8",
         ),
         pytest.param(
+            "example.com",
+            ["www.example.com"],
+            {"path": "@evil.test"},
+            "http://www.example.com/@evil.test",
+            id="a path without a slash, which would change the host",
+        ),
+        pytest.param(
             "example.com", ["www.example.com"], {"path": "/?a#b"}, "http://www.example.com/%3Fa%23b", id="delimiters"
         ),
     ],
@@ -277,7 +284,7 @@ def test_no_request_makes_it_raise_and_no_header_of_its_own_can_be_split(
     hosts: list[bytes], path: str, query: bytes
 ) -> None:
     app = TrustedHostMiddleware(answering(), ["example.com", "*.example.org", "www.example.net"])
-        recorded = request(app, path=path, query_string=query, headers=[("host", host) for host in hosts])
+    recorded = request(app, path=path, query_string=query, headers=[("host", host) for host in hosts])
     assert recorded.error is None
     assert recorded.status in {200, 307, 400}
     for _, value in recorded.headers:
