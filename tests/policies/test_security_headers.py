@@ -206,7 +206,7 @@ def test_no_server_header_is_added() -> None:
 def nonce_of(recorded: Recorded, header: str = "content-security-policy") -> str:
     (policy,) = recorded.values(header)
     (nonce,) = set(re.findall(r"'nonce-([^']*)'", policy))
-    return nonce
+    return str(nonce)
 
 
 async def _page(scope: Message, receive: Any, send: Any) -> None:

@@ -12,7 +12,7 @@ from asgisec._wire.host import Host, parse_host
 from asgisec.middleware import TrustedHostMiddleware
 from asgisec.policies import trusted_hosts
 from tests.asgi import Recorded, answering, request, websocket
-from tests.policies.cost import CountedBytes, CountedText, cost_of
+from tests.policies.cost import CountedBytes, CountedText, cost_of, exchange_of
 
 REFUSAL = (400, b"Invalid host header")
 
@@ -259,7 +259,7 @@ def test_the_cost_does_not_grow_with_the_number_of_hosts(host: bytes | None, mon
         entries = [f"{kind}{n}.example.com" for n in range(number) for kind in ("h", "*.w")]
         policy = TrustedHosts([*entries, "www.bare.example.com"])
         headers: dict[bytes, bytes] = {} if host is None else {b"host": CountedBytes(host)}
-        exchange = Exchange({"type": "http", "path": "/", "headers": []}, headers, answering())
+        exchange = exchange_of(headers)
         with monkeypatch.context() as patch:
             patch.setattr(trusted_hosts, "parse_host", counted)
             return cost_of(lambda: policy.on_request(exchange))
