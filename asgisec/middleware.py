@@ -79,5 +79,5 @@ class SecurityHeadersMiddleware(SecurityMiddleware):
 
     _fuses = True
 
-    def __init__(self, app: ASGIApp, **options: Any) -> None:
-        super().__init__(app, SecurityHeaders(**options))
+    def __init__(self, app: ASGIApp, *args: Any, **options: Any) -> None:
+        super().__init__(app, SecurityHeaders(*args, **options))
