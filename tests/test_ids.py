@@ -140,6 +140,11 @@ def test_a_fork_while_a_thread_starts_a_block_leaves_a_worker_that_makes_ids() -
     assert os.waitpid(child, 0)[1] == 0
 
 
+def test_systems_without_fork_make_ids_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "register_at_fork")
+    assert len(UUID7()()) == 32
+
+
 def test_no_two_threads_get_the_same_id() -> None:
     make, together = UUID7(), threading.Barrier(4)
     made: list[list[str]] = [[] for _ in range(4)]
