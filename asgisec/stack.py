@@ -14,7 +14,7 @@
 This module is the only one that sends.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from inspect import iscoroutine
 from typing import Any, TypeAlias
@@ -25,6 +25,7 @@ from anyio import move_on_after
 from asgisec._plan import Plan, dress
 from asgisec._wire.headers import Pair, join_repeated
 from asgisec.errors import ConfigError, SecurityError
+from asgisec.events import EventSink
 from asgisec.policy import Answer, Exchange, Policy, Receive, Scope, Verdict, path_below_root
 
 __all__ = ["InstalledMiddleware", "SecurityMiddleware", "not_starting", "refuse"]
@@ -61,6 +62,7 @@ class _Pass(Exchange):
         self.receive = receive
         self.memo = {}
         self.plan = plan
+        self.sinks = plan.sinks
         self.send = send
 
     def outgoing(self, message: Any) -> Awaitable[None]:
@@ -81,24 +83,27 @@ class SecurityMiddleware:
     Args:
         app: The application.
         policies: The policies, outermost first.
+        on_event: A callable, or several, to be told of every security event besides the logger `asgisec.events`.
 
     Raises:
-        ConfigError: Something among `policies` is not a policy.
+        ConfigError: Something among `policies` is not a policy, or `on_event` cannot be called.
     """
 
     _fuses = True
     _installed = False
 
-    def __init__(self, app: ASGIApp, *policies: Policy) -> None:
+    def __init__(self, app: ASGIApp, *policies: Policy, on_event: EventSink | Sequence[EventSink] = ()) -> None:
         self._app = app
         self._own = policies
         self._innermost = app
+        sinks = _sinks(on_event)
         # Of a subclass we know nothing: it may do more than its policies say.
         if isinstance(app, SecurityMiddleware) and "_fuses" in vars(type(app)):
             self._innermost = app._innermost  # noqa: SLF001 - our own
             self._installed = self._installed or app._installed  # noqa: SLF001 - our own
+            sinks = (*sinks, *app._plan.sinks)  # noqa: SLF001 - our own
             policies = (*policies, *app.policies)
-        self._plan = Plan(policies)
+        self._plan: Plan = Plan(policies, sinks=sinks)
         self._plans_inside: WeakKeyDictionary[Plan, Plan] = WeakKeyDictionary()
 
     @property
@@ -133,7 +138,7 @@ class SecurityMiddleware:
         try:
             for reached, meet in exchange.plan.requests:
                 verdict = meet(exchange)
-                if verdict is not None and (verdict := await _settled(verdict)) is not None:
+                if verdict is not None and (verdict := await _judged(exchange, verdict, reached)) is not None:
                     await _answer(exchange, verdict, reached)
                     break
             else:
@@ -157,7 +162,7 @@ class SecurityMiddleware:
             return self._plan
         plan = self._plans_inside.get(outer.plan)
         if plan is None:
-            plan = self._plans_inside[outer.plan] = Plan(self._plan.policies, outer.plan.covered)
+            plan = self._plans_inside[outer.plan] = Plan(self._plan.policies, outer.plan.covered, self._plan.sinks)
         return plan
 
     async def _settle(self, exchange: _Pass, reached: int, failure: BaseException | None) -> bool:
@@ -175,6 +180,7 @@ class SecurityMiddleware:
         if self._installed or "app" not in exchange.scope:
             open_socket = exchange.scope["type"] == "websocket" and not exchange.answered
             if isinstance(failure, SecurityError) and (exchange.status is None or open_socket):
+                exchange.report(failure.event, failure.reason, policy=failure)
                 await _answer(exchange, failure, reached, failure)
                 return True
             if exchange.status is None:
@@ -192,6 +198,14 @@ class InstalledMiddleware(SecurityMiddleware):
     _installed = True
 
 
+def _sinks(on_event: EventSink | Sequence[EventSink]) -> tuple[EventSink, ...]:
+    sinks = (on_event,) if callable(on_event) else tuple(on_event)
+    for sink in sinks:
+        if not callable(sink):
+            raise ConfigError("SecurityMiddleware(on_event=)", sink, "write a callable that takes a SecurityEvent")
+    return sinks
+
+
 def _begin(scope: Any, receive: Receive, send: Send, plan: Plan) -> _Pass:
     lines = scope["headers"]
     headers = dict(lines)
@@ -201,8 +215,15 @@ def _begin(scope: Any, receive: Receive, send: Send, plan: Plan) -> _Pass:
     return _Pass({**scope}, headers, receive, send, plan)
 
 
-async def _settled(verdict: Answer | SecurityError | Awaitable[Verdict]) -> Verdict:
-    return verdict if isinstance(verdict, Answer | SecurityError) else await verdict
+async def _judged(exchange: _Pass, verdict: Answer | SecurityError | Awaitable[Verdict], place: int) -> Verdict:
+    """Return what a policy answers; of a refusal tell the events, and of one that is rehearsed only them."""
+    found = verdict if isinstance(verdict, Answer | SecurityError) else await verdict
+    event = (found.event, found.reason) if isinstance(found, SecurityError) else found and found.event
+    if not event:
+        return found
+    policy = exchange.plan.policies[place]
+    exchange.report(*event, policy=policy, rehearsed=policy.dry_run)
+    return None if policy.dry_run else found
 
 
 async def _end(exchange: _Pass, reached: int, failure: BaseException | None) -> BaseException | None:
@@ -252,6 +273,7 @@ async def _replace(exchange: _Pass) -> None:
     exchange.answered = True
     policies = exchange.plan.policies
     place = next((n for n, policy in enumerate(policies) if policy is exchange.refused_by), len(policies))
+    exchange.report(exchange.refusal.event, exchange.refusal.reason, policy=exchange.refused_by or exchange.refusal)
     await _answer(exchange, exchange.refusal, place)
 
 

@@ -1,23 +1,21 @@
 """Quart: the pass goes where Quart asks for middleware, around `asgi_app`."""
 
-from collections.abc import Callable, Sequence
-
 from quart import Quart, has_websocket_context, request, websocket
 
 from asgisec.errors import SecurityError
-from asgisec.policy import Policy
-from asgisec.stack import InstalledMiddleware, refuse
+from asgisec.integrations.installation import Installation
+from asgisec.stack import refuse
 
 __all__ = ["install"]
 
 
-def install(app: Quart, policies: Sequence[Policy], check: Callable[[], None]) -> None:
+def install(app: Quart, installation: Installation) -> None:
     """Put a pass around all that the application sends, its error pages included."""
 
     async def check_at_start() -> None:
-        check()
+        installation.check()
 
-    app.asgi_app = InstalledMiddleware(app.asgi_app, *policies)  # type: ignore[method-assign]  # as Quart documents
+    app.asgi_app = installation.around(app.asgi_app)  # type: ignore[method-assign]  # as Quart documents
     app.register_error_handler(SecurityError, _refuse)
     app.before_serving(check_at_start)
 

@@ -24,7 +24,8 @@ from asgisec.policy import Answer, Exchange, Exempt, Policy
 __all__ = ["TrustedHosts"]
 
 _OPTION = "TrustedHosts(allowed_hosts=)"
-_REFUSAL = Answer.plain(400, "Invalid host header")
+_EVENT = ("input_validation_fail", "host_not_allowed")
+_REFUSAL = Answer.plain(400, "Invalid host header", event=_EVENT)
 _URL_SAFE = "/:@!$&'()*+,;=~"
 
 
@@ -36,6 +37,7 @@ class TrustedHosts(Policy):
         allowed_hosts: The hosts, as above.
         www_redirect: Redirect `example.com` to `www.example.com` where only the latter is allowed.
         exempt: Exact paths, or a predicate of the exchange, to answer whatever the host.
+        dry_run: Report what would be refused, and let it pass.
 
     Raises:
         ConfigError: An entry is no host, or the list is empty.
@@ -44,6 +46,7 @@ class TrustedHosts(Policy):
     allowed_hosts: Sequence[str]
     www_redirect: bool = True
     exempt: Sequence[str] | Callable[[Exchange], bool] = ()
+    dry_run: bool = False
     _any: bool = field(init=False, repr=False, compare=False)
     _verbatim: frozenset[bytes] = field(init=False, repr=False, compare=False)
     _hosts: frozenset[Host] = field(init=False, repr=False, compare=False)
@@ -108,7 +111,10 @@ class TrustedHosts(Policy):
         query = quote(scope.get("query_string", b""), safe=_URL_SAFE + "?%")
         url = f"{scope.get('scheme', 'http')}://{_written(host).decode()}{quote(scope['path'], safe=_URL_SAFE)}"
         return Answer(
-            307, [(b"location", f"{url}?{query}".encode() if query else url.encode())], text=_REFUSAL.close_reason
+            307,
+            [(b"location", f"{url}?{query}".encode() if query else url.encode())],
+            text=_REFUSAL.close_reason,
+            event=_EVENT,
         )
 
 
