@@ -143,7 +143,7 @@ class RequestLimits(Policy):
 
         async def counted() -> Any:
             nonlocal size, deadline, complete
-            if exchange.refusal is not None:
+            if exchange.refusal is not None and exchange.refused_by is self:
                 # Whoever swallowed the refusal and reads on gets no more of the body.
                 raise exchange.refusal
             if complete or self.timeout is None:

@@ -7,8 +7,8 @@
 - One header is read, the one your proxies set: `X-Forwarded-For` with `X-Forwarded-Proto`, or `Forwarded`. The
   other is ignored. See that the outermost proxy overwrites or appends to it, and sets `X-Forwarded-Proto` itself.
 
-Switch the server's own handling off (uvicorn: `--no-proxy-headers`): it runs first, and with `--forwarded-allow-ips='*'`
-takes the address that the client wrote. Where that seems to have happened, an event says so, once.
+Switch the server's own handling off (uvicorn: `--no-proxy-headers`): it runs first, and `--forwarded-allow-ips='*'` makes
+it take the address that the client wrote. Where that seems to have happened, an event says so, once.
 
     TrustedProxies(["10.0.0.0/8", "unix"])
 
