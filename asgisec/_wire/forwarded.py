@@ -1,21 +1,29 @@
-"""`X-Forwarded-For` and `Forwarded` (RFC 7239): the chain of addresses a request came through, nearest last.
+"""`X-Forwarded-For` and `Forwarded` (RFC 7239): the chain of addresses a request came through, nearest first.
 
-An entry that is no address ends the chain: what stands to the left of it was written by somebody who is not known.
-`unknown` and obfuscated identifiers (RFC 7239 sections 6.2 and 6.3) are such entries.
+Each proxy appends what it saw, so the right end was written by the nearest one and the left end by anybody. Both
+parsers therefore read from the right, entry by entry, as far as the caller asks: what stands to the left can neither
+change the meaning of what stands to the right nor cost anything.
+
+An entry that is no address is a hop without one. `unknown`, obfuscated identifiers (RFC 7239 sections 6.2 and 6.3) and
+broken grammar are such entries.
 """
 
 import re
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
-__all__ = ["Hop", "address_of", "parse_forwarded", "parse_forwarded_for"]
+__all__ = ["Address", "Hop", "address_of", "parse_forwarded", "parse_forwarded_for"]
 
 Address = IPv4Address | IPv6Address
 
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PAIR = re.compile(rf'\s*(?P<name>{_WORD})=(?:(?P<token>{_WORD})|"(?P<quoted>(?:[^"\\]|\\.)*)")\s*(?P<end>[;,]|$)')
+_PAIR = re.compile(
+    rf'[ \t]*(?P<name>{_WORD})=(?:(?P<token>{_WORD})|"(?P<quoted>(?:[^"\\]|\\.)*)")[ \t]*(?P<end>;|$)', re.DOTALL
+)
 _PORT = r"(?::(?:[0-9]{1,5}|_[A-Za-z0-9._-]+))?"
 _NODE = re.compile(rf"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<ipv4>[0-9.]+)){_PORT}|(?P<bare>[0-9A-Fa-f:.]+)")
+_OWS = " \t"
 
 
 class Hop(NamedTuple):
@@ -27,7 +35,7 @@ class Hop(NamedTuple):
 
 def address_of(text: str) -> Address | None:
     """Read an address, with or without a port; an IPv4-mapped IPv6 address is the IPv4 address."""
-    match = _NODE.fullmatch(text.strip())
+    match = _NODE.fullmatch(text.strip(_OWS))
     if match is None:
         return None
     try:
@@ -37,31 +45,54 @@ def address_of(text: str) -> Address | None:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
-def parse_forwarded_for(value: bytes, schemes: bytes = b"") -> list[Hop]:
-    """Read `X-Forwarded-For`; `X-Forwarded-Proto` speaks for all entries where it does not list one for each."""
-    nodes = value.decode("latin-1").split(",")
-    listed = [scheme.strip().lower() for scheme in schemes.decode("latin-1").split(",") if scheme.strip()]
-    if listed and len(listed) != len(nodes):
-        listed = [listed[-1]] * len(nodes)
-    return [Hop(address_of(node), listed[n] if listed else None) for n, node in enumerate(nodes)]
+def parse_forwarded_for(value: bytes, schemes: bytes = b"") -> Iterator[Hop]:
+    """Read `X-Forwarded-For`, nearest first; of `X-Forwarded-Proto` the last speaks for the last, and so on.
+
+    Where fewer schemes than addresses are listed, the first of them speaks for all that are left: most proxies
+    overwrite the one header and append to the other.
+    """
+    listed = _from_right(schemes.decode("latin-1"))
+    scheme = ""
+    for node in _from_right(value.decode("latin-1")):
+        scheme = next(listed, scheme)
+        yield Hop(address_of(node), scheme.strip(_OWS).lower() or None)
 
 
-def parse_forwarded(value: bytes) -> list[Hop]:
-    """Read `Forwarded`; where it breaks its grammar, nothing of it can be believed, and the chain is empty."""
+def parse_forwarded(value: bytes) -> Iterator[Hop]:
+    """Read `Forwarded`, nearest first."""
     text = value.decode("latin-1")
-    hops: list[Hop] = []
+    end = len(text)
+    quoted = False
+    for at in range(end - 1, -1, -1):
+        sign = text[at]
+        if sign == '"':
+            # Seen from the right, a quoted string ends at the quote behind its "=": one inside of it has a backslash.
+            quoted = not quoted or text[at - 1 : at] != "="
+        elif sign == "," and not quoted:
+            yield _hop(text[at + 1 : end])
+            end = at
+    yield _hop(text[:end])
+
+
+def _from_right(text: str) -> Iterator[str]:
+    end = len(text)
+    while end >= 0:
+        at = text.rfind(",", 0, end)
+        yield text[at + 1 : end]
+        end = at
+
+
+def _hop(element: str) -> Hop:
     pairs: dict[str, str] = {}
     at = 0
-    while at < len(text):
-        match = _PAIR.match(text, at)
+    more = True
+    while more:
+        match = _PAIR.match(element, at)
+        # RFC 7239 section 4: each parameter must not occur more than once per element.
         if match is None or match["name"].lower() in pairs:
-            return []
+            return Hop(None, None)
         quoted = match["quoted"]
-        pairs[match["name"].lower()] = match["token"] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+        pairs[match["name"].lower()] = match["token"] if quoted is None else re.sub(r"(?s)\\(.)", r"\1", quoted)
         at = match.end()
-        if match["end"] != ";":
-            hops.append(Hop(address_of(pairs.get("for", "")), pairs.get("proto", "").lower() or None))
-            pairs = {}
-        elif at == len(text):
-            return []
-    return hops
+        more = match["end"] == ";"
+    return Hop(address_of(pairs.get("for", "")), pairs.get("proto", "").lower() or None)

@@ -1,14 +1,16 @@
 """Who the client really is, behind proxies: for limits, logs, events, HSTS and CSRF protection alike.
 
 - The chain of addresses is walked from the right, past trusted proxies only. The first address that is not one of
-  them is the client; whatever stands left of it was written by the client, and does not count.
+  them is the client; whatever stands left of it was written by the client, and does not count. Where an entry is no
+  address, the walk ends: the last proxy before it stands for the client, since nobody better is known.
 - A peer that is no trusted proxy is the client, whatever it claims.
-- `scope["client"]` and `scope["scheme"]` are set accordingly. IPv4-mapped IPv6 addresses become IPv4 addresses.
+- `scope["client"]` and `scope["scheme"]` are set accordingly, the port to 0. IPv4-mapped IPv6 addresses become IPv4
+  addresses.
 - One header is read, the one your proxies set: `X-Forwarded-For` with `X-Forwarded-Proto`, or `Forwarded`. The
   other is ignored. See that the outermost proxy overwrites or appends to it, and sets `X-Forwarded-Proto` itself.
 
-Switch the server's own handling off (uvicorn: `--no-proxy-headers`): it runs first, and `--forwarded-allow-ips='*'` makes
-it take the address that the client wrote. Where that seems to have happened, an event says so, once.
+Switch the server's own handling off (uvicorn: `--no-proxy-headers`): it runs first, and `--forwarded-allow-ips='*'`
+makes it take the address that the client wrote. Where that has happened, an event says so, once.
 
     TrustedProxies(["10.0.0.0/8", "unix"])
 
@@ -16,7 +18,7 @@ This policy refuses nothing.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -31,10 +33,16 @@ __all__ = ["TrustedProxies"]
 
 _OPTION = "TrustedProxies(trusted=)"
 _HEADERS = ("x-forwarded-for", "forwarded")
-_SCHEMES = {"http": {"http": "http", "websocket": "ws"}, "https": {"http": "https", "websocket": "wss"}}
+_FOR = b"x-forwarded-for"
+# Some proxies name the scheme of a handshake (Traefik: `wss`), others that of HTTP.
+_PLAIN = {"http": "http", "websocket": "ws"}
+_SECURE = {"http": "https", "websocket": "wss"}
+_SCHEMES = {"http": _PLAIN, "ws": _PLAIN, "https": _SECURE, "wss": _SECURE}
 
 # A proxy's own address comes with every request; the bound is for a network in which all are proxies.
 _PEERS_REMEMBERED = 1024
+# "unix:" and the longest path of a socket fit. A server that rewrote the client may hand us anything, to be remembered.
+_LONGEST_PEER = 128
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class TrustedProxies(Policy):
     header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
     _networks: tuple[IPv4Network | IPv6Network, ...] = field(init=False, repr=False, compare=False)
     _unix: bool = field(init=False, repr=False, compare=False)
-    _is_proxy: Any = field(init=False, repr=False, compare=False)
+    _known: Any = field(init=False, repr=False, compare=False)
     _said: list[bool] = field(init=False, repr=False, compare=False, default_factory=list)
 
     may_refuse: ClassVar[bool] = False
@@ -69,7 +77,7 @@ class TrustedProxies(Policy):
             "trusted": trusted,
             "_networks": networks,
             "_unix": "unix" in trusted,
-            "_is_proxy": lru_cache(maxsize=_PEERS_REMEMBERED)(self._look_up),
+            "_known": lru_cache(maxsize=_PEERS_REMEMBERED)(self._look_up),
         }.items():
             object.__setattr__(self, name, value)
 
@@ -77,55 +85,64 @@ class TrustedProxies(Policy):
         """Set the client and the scheme."""
         scope = exchange.scope
         peer, port = scope.get("client") or ("", 0)
-        if not self._is_proxy(peer):
-            address = address_of(peer)
-            if address is not None and str(address) != peer:
-                scope["client"] = (str(address), port)
-            self._notice_rewritten(exchange, address)
+        trusted, address = self._known(peer) if not peer or len(peer) <= _LONGEST_PEER else (False, None)
+        if address is not None and address != peer:
+            scope["client"] = (address, port)
+        if not trusted:
+            if not self._said and _leftmost_is(exchange.headers, peer, port):
+                self._notice_rewritten(exchange, address)
             return
-        hop = self._client(self._chain(exchange.headers))
-        if hop is None:
-            return
-        scope["client"] = (str(hop.address), 0)
-        if hop.scheme in _SCHEMES:
-            scope["scheme"] = _SCHEMES[hop.scheme][scope["type"]]
+        client, scheme = self._walk(self._chain(exchange.headers))
+        if client is not None:
+            scope["client"] = (str(client), 0)
+        if scheme in _SCHEMES:
+            scope["scheme"] = _SCHEMES[scheme][scope["type"]]
 
-    def _chain(self, headers: dict[bytes, bytes]) -> list[Hop]:
-        value = headers.get(self.header.encode())
-        if value is None:
-            return []
+    def _chain(self, headers: dict[bytes, bytes]) -> Iterable[Hop]:
         if self.header == "forwarded":
-            return parse_forwarded(value)
-        return parse_forwarded_for(value, headers.get(b"x-forwarded-proto", b""))
+            return parse_forwarded(headers.get(b"forwarded", b""))
+        # A proxy that names the scheme but no address is believed on the scheme.
+        return parse_forwarded_for(headers.get(_FOR, b""), headers.get(b"x-forwarded-proto", b""))
 
-    def _client(self, chain: list[Hop]) -> Hop | None:
-        client = None
-        for hop in reversed(chain):
-            if hop.address is None:
+    def _walk(self, chain: Iterable[Hop]) -> Hop:
+        client: Address | None = None
+        scheme: str | None = None
+        for address, scheme in chain:  # noqa: B007 - the scheme is that of the entry where the walk ends
+            if address is None:
                 break
-            client = hop
-            if not self._trusts(hop.address):
+            client = address
+            if not self._trusts(address):
                 break
-        return client
+        return Hop(client, scheme)
 
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
 
-    def _look_up(self, peer: str) -> bool:
-        address = address_of(peer)
+    def _look_up(self, peer: str | None) -> tuple[bool, str | None]:
+        address = address_of(peer or "")
         if address is None:
-            # On a Unix socket servers name no peer, or the socket.
-            return self._unix and (not peer or peer.startswith(("unix", "/")))
-        return self._trusts(address)
+            # On a Unix socket servers name no peer, an empty one, or the socket.
+            return self._unix and (not peer or peer.startswith(("unix:", "/"))), None
+        return self._trusts(address), str(address)
 
-    def _notice_rewritten(self, exchange: Exchange, peer: Address | None) -> None:
-        """Say once that the server seems to have believed the header before we could judge it."""
-        if self._said or peer is None:
-            return
-        chain = self._chain(exchange.headers)
-        if len(chain) > 1 and chain[0].address == peer and chain[-1].address != peer:
-            self._said.append(True)
-            exchange.report("sys_monitor_disabled", "server_rewrote_client", policy=self, level=logging.ERROR)
+    def _notice_rewritten(self, exchange: Exchange, address: str | None) -> None:
+        """Say once that the server believed the header before we could judge it."""
+        if self.header == "x-forwarded-for" and str(self._walk(self._chain(exchange.headers)).address) == address:
+            return  # it walked past the same proxies
+        self._said.append(True)
+        exchange.report("sys_monitor_disabled", "server_rewrote_client", policy=self, level=logging.ERROR)
+
+
+def _leftmost_is(headers: dict[bytes, bytes], peer: str | None, port: object) -> bool:
+    """Tell whether the peer looks like copied from the left end of the header: by address, and by port if it has one.
+
+    Servers rewrite by `X-Forwarded-For`, whatever header is configured here. A client that connects itself has a port.
+    """
+    value = headers.get(_FOR)
+    if value is None or not peer:
+        return False
+    node = value.partition(b",")[0].strip().decode("latin-1")
+    return node in ((f"{peer}:{port}", f"[{peer}]:{port}") if port else (peer, f"[{peer}]"))
 
 
 def _network(entry: str) -> IPv4Network | IPv6Network:
@@ -138,4 +155,6 @@ def _network(entry: str) -> IPv4Network | IPv6Network:
         raise ConfigError(
             _OPTION, entry, "name your proxies: with everybody trusted, every client names its own address"
         )
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:
+        raise ConfigError(_OPTION, entry, "write the IPv4 address or network: mapped addresses are read as such")
     return network
