@@ -89,7 +89,9 @@ class TrustedHosts(Policy):
         if self._any or self._serves(host) or self._below_a_parent(host.name):
             return None
         www = Host(f"www.{host.name}", host.port)
-        return self._redirect(exchange, www) if self.www_redirect and self._serves(www) else _REFUSAL
+        # Of `GET @evil.example` the path would become part of the host.
+        to_www = self.www_redirect and self._serves(www) and exchange.scope["path"].startswith("/")
+        return self._redirect(exchange, www) if to_www else _REFUSAL
 
     def _serves(self, host: Host) -> bool:
         return host in self._hosts or Host(host.name, None) in self._hosts
@@ -109,7 +111,8 @@ class TrustedHosts(Policy):
     def _redirect(exchange: Exchange, host: Host) -> Answer:
         scope = exchange.scope
         query = quote(scope.get("query_string", b""), safe=_URL_SAFE + "?%")
-        url = f"{scope.get('scheme', 'http')}://{_written(host).decode()}{quote(scope['path'], safe=_URL_SAFE)}"
+        path = quote(scope["path"], safe=_URL_SAFE, errors="replace")
+        url = f"{scope.get('scheme', 'http')}://{_written(host).decode()}{path}"
         return Answer(
             307,
             [(b"location", f"{url}?{query}".encode() if query else url.encode())],
