@@ -43,8 +43,7 @@ def parse_origin(value: bytes) -> Origin | None:
 
 def is_own(origin: bytes, host: bytes) -> bool:
     """Tell whether a page's origin is the host it connects to; the scheme may end at a proxy, so it is not compared."""
-    scheme, separator, authority = origin.partition(b"://")
-    if not separator or not host:
-        return False
+    scheme, _, authority = origin.partition(b"://")
+    # Pages of an installed application (`capacitor://localhost`) are not those of a host of that name.
     default = {b"https": b":443", b"http": b":80"}.get(scheme)
-    return authority == (host.lower().removesuffix(default) if default else host.lower())
+    return default is not None and authority != b"" and authority == host.lower().removesuffix(default)
