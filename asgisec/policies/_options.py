@@ -58,12 +58,12 @@ def positive(option: str, value: object, unit: str) -> int | None:
     return value
 
 
-def mend_origin(origin: str) -> str:
-    """Say how to write an origin that no browser would send as it is."""
+def mend_origin(origin: str, pattern: str) -> str:
+    """Say how to write an origin that no browser would send as it is; `pattern` names what takes more than one."""
     if origin == "null":
         return "leave it out: sandboxed frames and files of any site are 'null'"
     if "*" in origin:
-        return "write each origin, or use allow_origin_regex"
+        return f"write each origin, or {pattern}"
     scheme, separator, rest = origin.partition("://")
     if not separator:
         return f"write the scheme, too: 'https://{origin.partition('/')[0].lower()}'"

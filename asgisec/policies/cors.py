@@ -206,7 +206,7 @@ def _check_origins(origins: tuple[str, ...], *, credentials: bool) -> None:
         raise ConfigError(option, origins, mend)
     for origin in origins:
         if origin != "*" and parse_origin(origin.encode("ascii", "replace")) is None:
-            raise ConfigError(option, origin, mend_origin(origin))
+            raise ConfigError(option, origin, mend_origin(origin, "use allow_origin_regex"))
 
 
 def _check_methods(methods: tuple[str, ...]) -> None:

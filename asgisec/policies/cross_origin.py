@@ -54,7 +54,7 @@ class CrossOriginProtection(Policy):
         origins = () if callable(self.trusted_origins) else a_list(_OPTION, self.trusted_origins)
         for origin in origins:
             if parse_origin(origin.encode("ascii", "replace")) is None:
-                raise ConfigError(_OPTION, origin, mend_origin(origin))
+                raise ConfigError(_OPTION, origin, mend_origin(origin, "give a predicate of the origin"))
         a_bool("CrossOriginProtection(dry_run=)", self.dry_run)
         exempt = Exempt("CrossOriginProtection(exempt=)", self.exempt)
         for name, value in {
