@@ -193,7 +193,16 @@ class Exchange:
             path=self.scope["path"],
             level=level,
         )
-        emit(event, self.sinks)
+        emit(event, self._all_sinks())
+
+    def _all_sinks(self) -> list[EventSink]:
+        """Return whom this pass and those around it tell, each once: a pass hears of what is refused inside of it."""
+        sinks: list[EventSink] = []
+        exchange: Exchange | None = self
+        while exchange is not None:
+            sinks += (sink for sink in exchange.sinks if sink not in sinks)
+            exchange = exchange.outer
+        return sinks
 
     def refuse(self, error: SecurityError, by: "Policy | None" = None) -> SecurityError:
         """Let `error` be the answer, whatever the application makes of it, unless a response has started.

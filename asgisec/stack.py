@@ -16,7 +16,7 @@ This module is the only one that sends.
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
-from inspect import iscoroutine
+from inspect import iscoroutine, iscoroutinefunction
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -101,7 +101,7 @@ class SecurityMiddleware:
         if isinstance(app, SecurityMiddleware) and "_fuses" in vars(type(app)):
             self._innermost = app._innermost  # noqa: SLF001 - our own
             self._installed = self._installed or app._installed  # noqa: SLF001 - our own
-            sinks = (*sinks, *app._plan.sinks)  # noqa: SLF001 - our own
+            sinks = (*sinks, *(sink for sink in app._plan.sinks if sink not in sinks))  # noqa: SLF001 - our own
             policies = (*policies, *app.policies)
         self._plan: Plan = Plan(policies, sinks=sinks)
         self._plans_inside: WeakKeyDictionary[Plan, Plan] = WeakKeyDictionary()
@@ -199,10 +199,15 @@ class InstalledMiddleware(SecurityMiddleware):
 
 
 def _sinks(on_event: EventSink | Sequence[EventSink]) -> tuple[EventSink, ...]:
+    option = "SecurityMiddleware(on_event=)"
+    if not callable(on_event) and not isinstance(on_event, Sequence):
+        raise ConfigError(option, on_event, "write a callable that takes a SecurityEvent, or a list of them")
     sinks = (on_event,) if callable(on_event) else tuple(on_event)
     for sink in sinks:
         if not callable(sink):
-            raise ConfigError("SecurityMiddleware(on_event=)", sink, "write a callable that takes a SecurityEvent")
+            raise ConfigError(option, sink, "write a callable that takes a SecurityEvent")
+        if iscoroutinefunction(sink) or iscoroutinefunction(getattr(sink, "__call__", None)):  # noqa: B004 - which kind
+            raise ConfigError(option, sink, "write a plain function: nobody would await it; let it feed a queue")
     return sinks
 
 
