@@ -22,7 +22,7 @@ _PAIR = re.compile(
     rf'[ \t]*(?P<name>{_WORD})=(?:(?P<token>{_WORD})|"(?P<quoted>(?:[^"\\]|\\.)*)")[ \t]*(?P<end>;|$)', re.DOTALL
 )
 _PORT = r"(?::(?:[0-9]{1,5}|_[A-Za-z0-9._-]+))?"
-_NODE = re.compile(rf"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<ipv4>[0-9.]+)){_PORT}|(?P<bare>[0-9A-Fa-f:.]+)")
+_NODE = re.compile(rf"(?:\[(?P<ipv6>[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)\]|(?P<ipv4>[0-9.]+)){_PORT}|(?P<bare>[0-9A-Fa-f:.]+)")
 _OWS = " \t"
 
 
