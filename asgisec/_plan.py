@@ -26,7 +26,7 @@ _name = itemgetter(0)
 _REPEATED = BadRequest("A header that may come once only was repeated.", reason="repeated_header")
 
 
-class _OncePolicy(Policy):
+class RepeatedHeaders(Policy):
     """Stands where the first policy that may refuse stood, in the plan for requests that contradict themselves."""
 
     def on_request(self, exchange: Exchange) -> Verdict:
@@ -63,7 +63,7 @@ class Plan:
         self.ends = tuple((n, policy.on_end) for n, policy in reversed(numbered) if _defines(policy, "on_end"))
         steps = [tuple(_dressers(policy)) for policy in kept]
         self.dressers = tuple(tuple(chain.from_iterable(reversed(steps[:n]))) for n in range(len(kept) + 1))
-        self.contradictory = self if _OncePolicy in map(type, kept) else self._for_contradictory()
+        self.contradictory = self if RepeatedHeaders in map(type, kept) else self._for_contradictory()
 
     def _for_contradictory(self) -> "Plan":
         leading: list[Policy] = []
@@ -71,7 +71,7 @@ class Plan:
             if policy.may_refuse:
                 break
             leading.append(policy)
-        return Plan([*leading, _OncePolicy()], sinks=self.sinks)
+        return Plan([*leading, RepeatedHeaders()], sinks=self.sinks)
 
 
 def dress(exchange: Exchange, headers: list[Pair], dressers: Iterable[Dresser]) -> list[Pair]:
