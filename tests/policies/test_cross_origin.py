@@ -308,7 +308,8 @@ def test_a_predicate_that_raises_lets_nothing_pass(option: str) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         reached.append(scope)
 
-    secured = SecurityMiddleware(app, CrossOriginProtection(**{option: broken}))
+    options: dict[str, Any] = {option: broken}
+    secured = SecurityMiddleware(app, CrossOriginProtection(**options))
     answer = request(secured, "POST", headers=[HOST, ("origin", "https://evil.example")])
     assert (answer.status, reached) == (500, [])
     assert isinstance(answer.error, LookupError)

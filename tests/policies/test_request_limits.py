@@ -49,6 +49,11 @@ def test_defaults() -> None:
     assert limits == RequestLimits()
 
 
+def _limited(option: str, value: Any) -> RequestLimits:
+    options: dict[str, Any] = {option: value}
+    return RequestLimits(**options)
+
+
 NUMBERS = ["max_body_size", "max_header_size", "max_headers", "max_query_size", "max_message_size", "timeout"]
 
 
@@ -66,15 +71,14 @@ NUMBERS = ["max_body_size", "max_header_size", "max_headers", "max_query_size", 
 )
 def test_invalid_numbers(option: str, value: Any) -> None:
     with pytest.raises(ConfigError) as caught:
-        RequestLimits(**{option: value})
+        _limited(option, value)
     assert str(caught.value).startswith(f"RequestLimits({option}=) got {value!r}: write ")
 
 
 @pytest.mark.parametrize("option", NUMBERS)
 def test_valid_numbers(option: str) -> None:
     for value in (1, 10**12, None):
-        limits: Any = RequestLimits(**{option: value})
-        assert getattr(limits, option) == value
+        assert getattr(_limited(option, value), option) == value
 
 
 def test_a_timeout_may_be_a_timedelta() -> None:

@@ -142,7 +142,7 @@ def _django() -> Any:
         # Another test module may have configured Django for itself: what is served is set per request.
         before, settings.ROOT_URLCONF = settings.ROOT_URLCONF, __name__
         try:
-            await app(scope, receive, send)
+            await app({**scope}, receive, send)
         finally:
             settings.ROOT_URLCONF = before
 

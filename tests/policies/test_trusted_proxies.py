@@ -157,7 +157,7 @@ def test_x_forwarded_for(value: str, expected: str | None, peer: str) -> None:
 
 def test_lines_of_a_repeated_header_are_one_chain() -> None:
     """A proxy may append a line of its own instead of to the client's."""
-    lines = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "192.0.2.7")]
+    lines: list[tuple[str, str | bytes]] = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "192.0.2.7")]
     assert resolve(TrustedProxies(TRUSTED), lines)[0] == ("192.0.2.7", 0)
 
 
