@@ -59,6 +59,9 @@ OPTION = "CrossOriginProtection(trusted_origins=) got "
         pytest.param(
             {"trusted_origins": ["HTTPS://App.Example.com"]}, f"write '{TRUSTED}', as a browser", id="capitals"
         ),
+        pytest.param(
+            {"trusted_origins": ["capacitor://App"]}, "write 'capacitor://app', as a browser", id="another scheme"
+        ),
         pytest.param({"trusted_origins": ["app.example.com"]}, f"write the scheme, too: '{TRUSTED}'", id="no scheme"),
         pytest.param(
             {"trusted_origins": ["null"]}, "leave it out: sandboxed frames and files of any site are", id="null"
