@@ -1,10 +1,15 @@
 """API security for FastAPI and every other ASGI framework: many policies, one pass."""
 
 from asgisec.context import RequestIDFilter, add_request_id, request_id, trace_id, traceparent
+from asgisec.events import SecurityEvent
 from asgisec.policies.cors import CORS
+from asgisec.policies.cross_origin import CrossOriginProtection
+from asgisec.policies.https_only import HTTPSOnly
 from asgisec.policies.request_id import RequestID
+from asgisec.policies.request_limits import RequestLimits
 from asgisec.policies.security_headers import HSTS, SecurityHeaders
 from asgisec.policies.trusted_hosts import TrustedHosts
+from asgisec.policies.trusted_proxies import TrustedProxies
 from asgisec.policy import Answer, Exchange, Policy
 from asgisec.presets import install, secure
 from asgisec.stack import SecurityMiddleware
@@ -13,13 +18,18 @@ __all__ = [
     "CORS",
     "HSTS",
     "Answer",
+    "CrossOriginProtection",
     "Exchange",
+    "HTTPSOnly",
     "Policy",
     "RequestID",
     "RequestIDFilter",
+    "RequestLimits",
+    "SecurityEvent",
     "SecurityHeaders",
     "SecurityMiddleware",
     "TrustedHosts",
+    "TrustedProxies",
     "add_request_id",
     "install",
     "request_id",

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from asgisec._wire.headers import Pair, is_field_value, is_token, merge_vary
 from asgisec.errors import BadRequest, ConfigError
+from asgisec.events import EventSink
 from asgisec.policy import Exchange, Policy, Verdict
 
 __all__ = ["Plan", "dress"]
@@ -32,7 +33,7 @@ _USUAL = frozenset(
 _REPEATED = BadRequest("A header that may come once only was repeated.", reason="repeated_header")
 
 
-class _OncePolicy(Policy):
+class RepeatedHeaders(Policy):
     """Stands where the first policy that may refuse stood, in the plan for requests that contradict themselves."""
 
     def on_request(self, exchange: Exchange) -> Verdict:
@@ -47,25 +48,29 @@ class Plan:
         requests: What meets a request, each with its policy's place: `on_request`, then the wrapping of `receive`.
         ends: The `on_end` hooks, likewise, innermost first.
         dressers: At place `n`: what dresses an answer given by policy `n`; last, what dresses the application's.
+        sinks: Who is told of security events.
         contradictory: The plan for a request that repeats what may come once.
     """
 
-    __slots__ = ("__weakref__", "contradictory", "covered", "dressers", "ends", "policies", "requests")
+    __slots__ = ("__weakref__", "contradictory", "covered", "dressers", "ends", "policies", "requests", "sinks")
 
-    def __init__(self, policies: Iterable[Policy], covered: Sequence[Policy] = ()) -> None:
+    def __init__(
+        self, policies: Iterable[Policy], covered: Sequence[Policy] = (), sinks: Sequence[EventSink] = ()
+    ) -> None:
         kept: list[Policy] = []
         for policy in policies:
             _check(policy)
             if policy not in covered and policy not in kept:
                 kept.append(policy)
         self.policies = tuple(kept)
+        self.sinks = tuple(sinks)
         self.covered = (*covered, *kept)
         numbered = tuple(enumerate(kept))
         self.requests = tuple((n, step) for n, policy in numbered for step in _requests(policy))
         self.ends = tuple((n, policy.on_end) for n, policy in reversed(numbered) if _defines(policy, "on_end"))
         steps = [tuple(_dressers(policy)) for policy in kept]
         self.dressers = tuple(tuple(chain.from_iterable(reversed(steps[:n]))) for n in range(len(kept) + 1))
-        self.contradictory = self if _OncePolicy in map(type, kept) else self._for_contradictory()
+        self.contradictory = self if RepeatedHeaders in map(type, kept) else self._for_contradictory()
 
     def _for_contradictory(self) -> "Plan":
         leading: list[Policy] = []
@@ -73,7 +78,7 @@ class Plan:
             if policy.may_refuse:
                 break
             leading.append(policy)
-        return Plan([*leading, _OncePolicy()])
+        return Plan([*leading, RepeatedHeaders()], sinks=self.sinks)
 
 
 def dress(exchange: Exchange, headers: list[Pair], dressers: Iterable[Dresser]) -> list[Pair]:

@@ -3,12 +3,13 @@
 A response starts once. Until it does, a refusal replaces it; after that, only a WebSocket can still be closed.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
 from asgisec._plan import Plan, dress
 from asgisec._wire.headers import Pair
 from asgisec.errors import SecurityError
+from asgisec.events import EventSink
 from asgisec.policy import SWITCHING_PROTOCOLS, Answer, Exchange
 
 __all__ = ["Pass", "Send", "answer", "forget", "place_of_refusal", "replace", "request_id_of"]
@@ -27,6 +28,11 @@ class Pass(Exchange):
 
     plan: Plan
     send: Send
+
+    @property
+    def sinks(self) -> Sequence[EventSink]:
+        """Who is told of security events, besides the log."""
+        return self.plan.sinks
 
     def outgoing(self, message: Any) -> Awaitable[None]:
         """Pass on what the application sends: dressed where a response starts, replaced where it was refused."""
@@ -54,6 +60,7 @@ async def replace(exchange: Pass) -> None:
     """Answer with the refusal, once, and drop what the application makes of it."""
     if exchange.answered or exchange.refusal is None:
         return
+    exchange.report(exchange.refusal.event, exchange.refusal.reason, policy=exchange.refused_by or exchange.refusal)
     await answer(exchange, exchange.refusal, place_of_refusal(exchange))
 
 

@@ -14,7 +14,19 @@ from typing import ClassVar
 
 from starlette.exceptions import HTTPException
 
-__all__ = ["BadRequest", "ConfigError", "OriginNotAllowed", "SecurityError"]
+__all__ = [
+    "BadRequest",
+    "ConfigError",
+    "ContentTooLarge",
+    "CrossOriginRequest",
+    "HeadersTooLarge",
+    "InsecureTransport",
+    "OriginNotAllowed",
+    "RequestTimeout",
+    "SecurityError",
+    "URITooLong",
+    "UnsupportedMediaType",
+]
 
 _shown = Repr()
 _shown.maxstring = _shown.maxother = 120
@@ -52,6 +64,7 @@ class SecurityError(HTTPException):
 
     status: ClassVar[int] = 403
     problem_type: ClassVar[str] = "about:blank"
+    event: ClassVar[str] = "authz_fail"
     close_code: ClassVar[int] = 1008
     default_detail: ClassVar[str] = "This request is not allowed."
     default_reason: ClassVar[str] = "refused"
@@ -73,6 +86,7 @@ class BadRequest(SecurityError):
     """400: the request contradicts itself, so that two readers could understand it differently."""
 
     status = 400
+    event = "input_validation_fail"
     default_detail = "This request is malformed."
     default_reason = "bad_request"
 
@@ -80,5 +94,66 @@ class BadRequest(SecurityError):
 class OriginNotAllowed(SecurityError):
     """403: a page of an origin that is not allowed tried to open a WebSocket."""
 
+    event = "malicious_cors"
     default_detail = "Connections from this origin are not allowed."
     default_reason = "origin_not_allowed"
+
+
+class CrossOriginRequest(SecurityError):
+    """403: a page of another site tried to change something."""
+
+    default_detail = "Requests from other sites are not allowed."
+    default_reason = "cross_origin"
+
+
+class InsecureTransport(SecurityError):
+    """403: the request came over plain HTTP."""
+
+    default_detail = "Use HTTPS."
+    default_reason = "insecure_transport"
+
+
+class RequestTimeout(SecurityError):
+    """408: the body did not arrive in time (RFC 9110 section 15.5.9)."""
+
+    status = 408
+    event = "input_validation_fail"
+    default_detail = "The request took too long to arrive."
+    default_reason = "body_too_slow"
+
+
+class ContentTooLarge(SecurityError):
+    """413: the body is larger than allowed (RFC 9110 section 15.5.14); 1009 for a message of a WebSocket."""
+
+    status = 413
+    event = "input_validation_fail"
+    close_code = 1009
+    default_detail = "The request is too large."
+    default_reason = "body_too_large"
+
+
+class URITooLong(SecurityError):
+    """414: the query is longer than allowed (RFC 9110 section 15.5.15)."""
+
+    status = 414
+    event = "input_validation_fail"
+    default_detail = "The address is too long."
+    default_reason = "query_too_long"
+
+
+class UnsupportedMediaType(SecurityError):
+    """415: the body is of a type that is not accepted (RFC 9110 section 15.5.16)."""
+
+    status = 415
+    event = "input_validation_fail"
+    default_detail = "This content type is not accepted."
+    default_reason = "content_type"
+
+
+class HeadersTooLarge(SecurityError):
+    """431: the headers are larger, or more, than allowed (RFC 6585 section 5)."""
+
+    status = 431
+    event = "input_validation_fail"
+    default_detail = "The headers are too large."
+    default_reason = "headers_too_large"

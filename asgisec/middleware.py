@@ -9,13 +9,26 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from asgisec.policies.cors import CORS
+from asgisec.policies.cross_origin import CrossOriginProtection
+from asgisec.policies.https_only import HTTPSOnly
 from asgisec.policies.request_id import RequestID
+from asgisec.policies.request_limits import RequestLimits
 from asgisec.policies.security_headers import SecurityHeaders
 from asgisec.policies.trusted_hosts import TrustedHosts
+from asgisec.policies.trusted_proxies import TrustedProxies
 from asgisec.policy import Exchange
 from asgisec.stack import ASGIApp, SecurityMiddleware
 
-__all__ = ["CORSMiddleware", "RequestIDMiddleware", "SecurityHeadersMiddleware", "TrustedHostMiddleware"]
+__all__ = [
+    "CORSMiddleware",
+    "CrossOriginMiddleware",
+    "HTTPSOnlyMiddleware",
+    "RequestIDMiddleware",
+    "RequestLimitsMiddleware",
+    "SecurityHeadersMiddleware",
+    "TrustedHostMiddleware",
+    "TrustedProxyMiddleware",
+]
 
 
 class RequestIDMiddleware(SecurityMiddleware):
@@ -81,3 +94,39 @@ class SecurityHeadersMiddleware(SecurityMiddleware):
 
     def __init__(self, app: ASGIApp, *args: Any, **options: Any) -> None:
         super().__init__(app, SecurityHeaders(*args, **options))
+
+
+class TrustedProxyMiddleware(SecurityMiddleware):
+    """`TrustedProxies` as middleware; its options are the policy's."""
+
+    _fuses = True
+
+    def __init__(self, app: ASGIApp, *args: Any, **options: Any) -> None:
+        super().__init__(app, TrustedProxies(*args, **options))
+
+
+class HTTPSOnlyMiddleware(SecurityMiddleware):
+    """`HTTPSOnly` as middleware; its options are the policy's."""
+
+    _fuses = True
+
+    def __init__(self, app: ASGIApp, *args: Any, **options: Any) -> None:
+        super().__init__(app, HTTPSOnly(*args, **options))
+
+
+class CrossOriginMiddleware(SecurityMiddleware):
+    """`CrossOriginProtection` as middleware; its options are the policy's."""
+
+    _fuses = True
+
+    def __init__(self, app: ASGIApp, *args: Any, **options: Any) -> None:
+        super().__init__(app, CrossOriginProtection(*args, **options))
+
+
+class RequestLimitsMiddleware(SecurityMiddleware):
+    """`RequestLimits` as middleware; its options are the policy's."""
+
+    _fuses = True
+
+    def __init__(self, app: ASGIApp, **options: Any) -> None:
+        super().__init__(app, RequestLimits(**options))

@@ -13,12 +13,14 @@ does not define costs nothing.
 """
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, TypeAlias
 
 from asgisec._wire.headers import Pair, is_field_value, is_token
 from asgisec.errors import ConfigError, SecurityError
+from asgisec.events import EventSink, SecurityEvent, emit
 
 __all__ = ["Answer", "Exchange", "Exempt", "Policy", "Verdict"]
 
@@ -41,23 +43,35 @@ class Answer:
         body: The body. Left out on HEAD, where `content-length` still tells its size.
         text: A short text; the reason of the close frame where a WebSocket is refused without a response.
         close_code: The code of that close frame (RFC 6455 section 7.4).
+        event: Name and reason of the security event, where the answer is a refusal.
     """
 
-    __slots__ = ("body", "close_code", "close_reason", "headers", "status")
+    __slots__ = ("body", "close_code", "close_reason", "event", "headers", "status")
 
     def __init__(
-        self, status: int, headers: Iterable[Pair] = (), body: bytes = b"", *, text: str = "", close_code: int = 1008
+        self,
+        status: int,
+        headers: Iterable[Pair] = (),
+        body: bytes = b"",
+        *,
+        text: str = "",
+        close_code: int = 1008,
+        event: tuple[str, str] | None = None,
     ) -> None:
         self.status = status
         self.headers: tuple[Pair, ...] = (*headers, (b"content-length", b"%d" % len(body)))
         self.body = body
         self.close_reason = text.encode()[:_MAX_CLOSE_REASON].decode(errors="ignore")
         self.close_code = close_code
+        self.event = event
 
     @classmethod
-    def plain(cls, status: int, text: str, headers: Iterable[Pair] = ()) -> "Answer":
+    def plain(
+        cls, status: int, text: str, headers: Iterable[Pair] = (), event: tuple[str, str] | None = None
+    ) -> "Answer":
         """Make an answer of plain text."""
-        return cls(status, [*headers, (b"content-type", b"text/plain; charset=utf-8")], text.encode(), text=text)
+        typed = [*headers, (b"content-type", b"text/plain; charset=utf-8")]
+        return cls(status, typed, text.encode(), text=text, event=event)
 
     @classmethod
     def problem(cls, error: SecurityError, request_id: str | None) -> "Answer":
@@ -162,6 +176,39 @@ class Exchange:
             exchange.added = []
         exchange.added.append(pair)
 
+    def report(
+        self, name: str, reason: str, *, policy: object, rehearsed: bool = False, level: int = logging.WARNING
+    ) -> None:
+        """Emit a security event of this request: an OWASP name, a reason from a closed set, and who speaks."""
+        principal = (self.scope.get("state") or {}).get("principal")
+        event = SecurityEvent(
+            name=name,
+            reason=reason,
+            policy=type(policy).__name__,
+            rehearsed=rehearsed,
+            client=self.client,
+            principal=getattr(principal, "subject", None),
+            request_id=self.request_id,
+            method=self.scope.get("method", "WEBSOCKET"),
+            path=self.scope["path"],
+            level=level,
+        )
+        emit(event, self._all_sinks())
+
+    @property
+    def sinks(self) -> Sequence[EventSink]:
+        """Who is told of security events, besides the log."""
+        return ()
+
+    def _all_sinks(self) -> list[EventSink]:
+        """Return whom this pass and those around it tell, each once: a pass hears of what is refused inside of it."""
+        sinks: list[EventSink] = []
+        exchange: Exchange | None = self
+        while exchange is not None:
+            sinks += (sink for sink in exchange.sinks if sink not in sinks)
+            exchange = exchange.outer
+        return sinks
+
     def refuse(self, error: SecurityError, by: "Policy | None" = None) -> SecurityError:
         """Let `error` be the answer, whatever the application makes of it, unless a response has started.
 
@@ -200,6 +247,9 @@ class Policy:
 
     may_refuse: ClassVar[bool] = True
     """False where `on_request` never refuses: such policies also see a request that the pass itself refuses."""
+
+    dry_run: bool = False
+    """True: what this policy would refuse is reported as an event, and passes."""
 
     tracks_names: ClassVar[bool] = False
     """True where `on_response` keeps `exchange.names` true itself, which spares the pass reading the list again."""

@@ -8,22 +8,26 @@ framework sends, error pages included. Around any other ASGI application a `Secu
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from ipaddress import ip_address
 from typing import Any, Literal, TypeVar
 
-from asgisec._plan import Plan
 from asgisec._wire.origin import parse_origin
 from asgisec.errors import ConfigError
+from asgisec.events import EventSink
+from asgisec.integrations.installation import Installation
 from asgisec.policies.cors import CORS
+from asgisec.policies.cross_origin import CrossOriginProtection
+from asgisec.policies.https_only import HTTPSOnly
 from asgisec.policies.request_id import RequestID
+from asgisec.policies.request_limits import RequestLimits
 from asgisec.policies.security_headers import SecurityHeaders
 from asgisec.policies.trusted_hosts import TrustedHosts
+from asgisec.policies.trusted_proxies import TrustedProxies
 from asgisec.policy import Policy
-from asgisec.stack import InstalledMiddleware
 
 __all__ = ["RECOMMENDED_ORDER", "install", "secure"]
 
@@ -31,9 +35,13 @@ App = TypeVar("App")
 
 RECOMMENDED_ORDER: tuple[tuple[type[Policy], str], ...] = (
     (RequestID, "first, so that every answer and every log line has an id, refusals of all the others included"),
-    (SecurityHeaders, "next, so that refusals carry the headers, too"),
+    (TrustedProxies, "next, so that all the others see who the client is and whether it came over HTTPS"),
+    (SecurityHeaders, "then, so that refusals carry the headers, too"),
     (TrustedHosts, "before anything that believes the Host header"),
+    (HTTPSOnly, "behind the hosts: it redirects to the one that was asked for"),
     (CORS, "outside of authentication and limits: preflights carry no credentials, and pages may read refusals"),
+    (CrossOriginProtection, "behind the preflights, before anything acts on cookies"),
+    (RequestLimits, "last before what reads the body"),
 )
 """The order of policies, outermost first, each with its reason."""
 
@@ -57,6 +65,8 @@ def secure(
     hosts: Sequence[str],
     origins: Sequence[str] = (),
     headers: SecurityHeaders | None = _API,
+    proxies: Sequence[str] = (),
+    on_event: EventSink | Sequence[EventSink] = (),
     environment: Literal["production", "development"] = "production",
 ) -> App:
     """Put the recommended policies around an application, in the recommended order.
@@ -67,6 +77,8 @@ def secure(
         origins: The origins whose pages may use it; see `CORS`. Pages may not send cookies: for that, `install` a
             `CORS` of your own.
         headers: The security headers; `SecurityHeaders.web()` for an application that serves pages.
+        proxies: The proxies in front of it; see `TrustedProxies`.
+        on_event: A callable, or several, to be told of every security event besides the logger `asgisec.events`.
         environment: `production` refuses what must not ship: any host, any origin, plain-http and local origins, a
             framework's debug mode. `development` adds the local host and its origins on any port, and sends no
             `Strict-Transport-Security`.
@@ -100,15 +112,21 @@ def secure(
         _check_origins(cors.allow_origins)
     policies: dict[type[Policy], Policy | None] = {
         RequestID: RequestID(),
+        TrustedProxies: TrustedProxies(proxies) if proxies else None,
         SecurityHeaders: headers,
         TrustedHosts: trusted,
         CORS: cors,
+        CrossOriginProtection: CrossOriginProtection(
+            trusted_origins=(lambda origin: cors.allows(origin.encode())) if local else origins
+        ),
+        RequestLimits: RequestLimits(),
     }
-    ordered = [policy for kind, _ in RECOMMENDED_ORDER if (policy := policies[kind]) is not None]
-    return _install(app, ordered, (lambda: None) if local else partial(_check_debug, app))
+    ordered = [policy for kind, _ in RECOMMENDED_ORDER if (policy := policies.get(kind)) is not None]
+    check = (lambda: None) if local else partial(_check_debug, app)
+    return _install(app, Installation(ordered, on_event, check))
 
 
-def install(app: App, *policies: Policy) -> App:
+def install(app: App, *policies: Policy, on_event: EventSink | Sequence[EventSink] = ()) -> App:
     """Put a list of policies around an application, outermost first.
 
     Around a framework's application the pass also answers a `SecurityError` that a handler raises.
@@ -119,21 +137,22 @@ def install(app: App, *policies: Policy) -> App:
     Raises:
         ConfigError: There is no policy, or the application serves already.
     """
-    return _install(app, policies, lambda: None)
-
-
-def _install(app: App, policies: Sequence[Policy], check: Callable[[], None]) -> App:
     if not policies:
         raise ConfigError("install(*policies)", policies, "name the policies, such as RequestID()")
-    Plan(policies)  # frameworks build their stack later; what is no policy is said here
-    check()
+    return _install(app, Installation(policies, on_event, lambda: None))
+
+
+def _install(app: App, installation: Installation) -> App:
+    # Frameworks build their stack later; what is no policy, or cannot be called, is said here.
+    installation.around(app)
+    installation.check()
     for module, name, integration in _FRAMEWORKS:
         framework = getattr(sys.modules.get(module), name, None)
         if framework is not None and isinstance(app, framework):
-            import_module(integration).install(app, policies, check)
+            import_module(integration).install(app, installation)
             return app
-    wrapped: Any = InstalledMiddleware(app, *policies)  # type: ignore[arg-type]  # any ASGI callable
-    return wrapped  # type: ignore[no-any-return]  # to type checkers it stays what it was: an ASGI application
+    # To type checkers the application stays what it was: an ASGI callable.
+    return installation.around(app)  # type: ignore[return-value]
 
 
 def _check_hosts(hosts: Sequence[str]) -> None:

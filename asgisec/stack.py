@@ -14,9 +14,9 @@
 Only this module and `asgisec._response`, the way a response takes, send.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import suppress
-from inspect import iscoroutine
+from inspect import iscoroutine, iscoroutinefunction
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -26,6 +26,7 @@ from asgisec._plan import Plan
 from asgisec._response import Pass, Send, answer, forget, place_of_refusal, replace, request_id_of
 from asgisec._wire.headers import Pair, join_repeated
 from asgisec.errors import ConfigError, SecurityError
+from asgisec.events import EventSink
 from asgisec.policy import SWITCHING_PROTOCOLS, Answer, Exchange, Policy, Receive, Verdict, path_below_root
 
 __all__ = ["InstalledMiddleware", "SecurityMiddleware", "not_starting", "refuse"]
@@ -51,24 +52,27 @@ class SecurityMiddleware:
     Args:
         app: The application.
         policies: The policies, outermost first.
+        on_event: A callable, or several, to be told of every security event besides the logger `asgisec.events`.
 
     Raises:
-        ConfigError: Something among `policies` is not a policy.
+        ConfigError: Something among `policies` is not a policy, or `on_event` cannot be called.
     """
 
     _fuses = True
     _installed = False
 
-    def __init__(self, app: ASGIApp, *policies: Policy) -> None:
+    def __init__(self, app: ASGIApp, *policies: Policy, on_event: EventSink | Sequence[EventSink] = ()) -> None:
         self._app = app
         self._own = policies
         self._innermost = app
+        sinks = _sinks(on_event)
         # Of a subclass we know nothing: it may do more than its policies say.
         if isinstance(app, SecurityMiddleware) and "_fuses" in vars(type(app)):
             self._innermost = app._innermost  # noqa: SLF001 - our own
             self._installed = self._installed or app._installed  # noqa: SLF001 - our own
+            sinks = (*sinks, *(sink for sink in app._plan.sinks if sink not in sinks))  # noqa: SLF001 - our own
             policies = (*policies, *app.policies)
-        self._plan = Plan(policies)
+        self._plan: Plan = Plan(policies, sinks=sinks)
         self._plans_inside: WeakKeyDictionary[Plan, Plan] = WeakKeyDictionary()
 
     @property
@@ -115,7 +119,7 @@ class SecurityMiddleware:
         try:
             for reached, meet in plan.requests:
                 verdict = meet(exchange)
-                if verdict is not None and (verdict := await _settled(verdict)) is not None:
+                if verdict is not None and (verdict := await _judged(exchange, verdict, reached)) is not None:
                     await answer(exchange, verdict, reached)
                     break
             else:
@@ -142,7 +146,7 @@ class SecurityMiddleware:
             return self._plan
         plan = self._plans_inside.get(outer.plan)
         if plan is None:
-            plan = self._plans_inside[outer.plan] = Plan(self._plan.policies, outer.plan.covered)
+            plan = self._plans_inside[outer.plan] = Plan(self._plan.policies, outer.plan.covered, self._plan.sinks)
         return plan
 
     async def _conclude(self, exchange: Pass, reached: int, failure: BaseException | None) -> None:
@@ -168,6 +172,7 @@ class SecurityMiddleware:
             unanswered = exchange.status is None and not exchange.answered
             open_socket = exchange.status == SWITCHING_PROTOCOLS and not exchange.answered
             if isinstance(failure, SecurityError) and (unanswered or open_socket):
+                exchange.report(failure.event, failure.reason, policy=failure)
                 await answer(exchange, failure, reached, failure)
                 return True
             if unanswered:
@@ -194,8 +199,28 @@ def _joined(lines: Iterable[Pair], plan: Plan) -> tuple[dict[bytes, bytes], Plan
     return headers, plan.contradictory if contradictory else plan
 
 
-async def _settled(verdict: Answer | SecurityError | Awaitable[Verdict]) -> Verdict:
-    return verdict if isinstance(verdict, Answer | SecurityError) else await verdict
+def _sinks(on_event: EventSink | Sequence[EventSink]) -> tuple[EventSink, ...]:
+    option = "SecurityMiddleware(on_event=)"
+    if not callable(on_event) and not isinstance(on_event, Sequence):
+        raise ConfigError(option, on_event, "write a callable that takes a SecurityEvent, or a list of them")
+    sinks = (on_event,) if callable(on_event) else tuple(on_event)
+    for sink in sinks:
+        if not callable(sink):
+            raise ConfigError(option, sink, "write a callable that takes a SecurityEvent")
+        if iscoroutinefunction(sink) or iscoroutinefunction(getattr(sink, "__call__", None)):  # noqa: B004 - which kind
+            raise ConfigError(option, sink, "write a plain function: nobody would await it; let it feed a queue")
+    return sinks
+
+
+async def _judged(exchange: Pass, verdict: Answer | SecurityError | Awaitable[Verdict], place: int) -> Verdict:
+    """Return what a policy answers; of a refusal tell the events, and of one that is rehearsed only them."""
+    found = verdict if isinstance(verdict, Answer | SecurityError) else await verdict
+    event = (found.event, found.reason) if isinstance(found, SecurityError) else found and found.event
+    if not event:
+        return found
+    policy = exchange.plan.policies[place]
+    exchange.report(*event, policy=policy, rehearsed=policy.dry_run)
+    return None if policy.dry_run else found
 
 
 async def _end(exchange: Pass, reached: int, failure: BaseException | None) -> tuple[int, BaseException | None]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from asgisec._wire.host import parse_host
 
-__all__ = ["MAX_ORIGIN", "Origin", "parse_origin"]
+__all__ = ["MAX_ORIGIN", "Origin", "is_own", "parse_origin"]
 
 # A scheme, "://", 253 bytes of host and six of port fit; a longer value is no origin and is not given to a regex.
 MAX_ORIGIN = 320
@@ -39,3 +39,11 @@ def parse_origin(value: bytes) -> Origin | None:
     if written.encode() != match["authority"] or (host.port is not None and host.port == default):
         return None
     return Origin(scheme, host.name, default if host.port is None else host.port)
+
+
+def is_own(origin: bytes, host: bytes) -> bool:
+    """Tell whether a page's origin is the host it connects to; the scheme may end at a proxy, so it is not compared."""
+    scheme, _, authority = origin.partition(b"://")
+    # Pages of an installed application (`capacitor://localhost`) are not those of a host of that name.
+    default = {b"https": b":443", b"http": b":80"}.get(scheme)
+    return default is not None and authority != b"" and authority == host.lower().removesuffix(default)

@@ -1,7 +1,7 @@
 """FastAPI: as Starlette, and its documentation pages keep working under a strict content security policy."""
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -12,6 +12,7 @@ from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagge
 
 from asgisec._wire.headers import Pair
 from asgisec.integrations import starlette
+from asgisec.integrations.installation import Installation
 from asgisec.policies.security_headers import SecurityHeaders
 from asgisec.policy import Exchange, Policy, path_below_root
 
@@ -20,10 +21,12 @@ __all__ = ["DocsPages", "install"]
 _CSP = b"content-security-policy"
 
 
-def install(app: FastAPI, policies: Sequence[Policy], check: Callable[[], None]) -> None:
+def install(app: FastAPI, installation: Installation) -> None:
     """Install the policies, and let the documentation pages load what they load."""
-    strict = any(isinstance(policy, SecurityHeaders) and policy.content_security_policy for policy in policies)
-    starlette.install(app, (*policies, DocsPages(app)) if strict else policies, check)
+    policies = installation.policies
+    if any(isinstance(policy, SecurityHeaders) and policy.content_security_policy for policy in policies):
+        installation = replace(installation, policies=(*policies, DocsPages(app)))
+    starlette.install(app, installation)
 
 
 class DocsPages(Policy):

@@ -1,23 +1,21 @@
 """Litestar: the pass goes around its ASGI handler; listed middleware it would build once per route."""
 
-from collections.abc import Callable, Sequence
-
 from litestar import Litestar
 from litestar.enums import ScopeType
 from litestar.types import Scope
 
 from asgisec.errors import SecurityError
 from asgisec.integrations._check import checked
-from asgisec.policy import Policy
-from asgisec.stack import InstalledMiddleware, refuse
+from asgisec.integrations.installation import Installation
+from asgisec.stack import refuse
 
 __all__ = ["install"]
 
 
-def install(app: Litestar, policies: Sequence[Policy], check: Callable[[], None]) -> None:
+def install(app: Litestar, installation: Installation) -> None:
     """Put a pass around all that the application sends, its error documents included."""
-    app.asgi_handler = InstalledMiddleware(checked(app.asgi_handler, check), *policies)
-    app.on_startup.append(check)
+    app.asgi_handler = installation.around(checked(app.asgi_handler, installation.check))
+    app.on_startup.append(installation.check)
     if _refuse not in app.after_exception:
         app.after_exception.append(_refuse)
 

@@ -1,26 +1,23 @@
 """Quart: the pass goes where Quart asks for middleware, around `asgi_app`."""
 
-from collections.abc import Callable, Sequence
-
 from quart import Quart, has_websocket_context, request, websocket
 
 from asgisec.errors import SecurityError
 from asgisec.integrations._check import checked
-from asgisec.policy import Policy
-from asgisec.stack import InstalledMiddleware, refuse
+from asgisec.integrations.installation import Installation
+from asgisec.stack import refuse
 
 __all__ = ["install"]
 
 
-def install(app: Quart, policies: Sequence[Policy], check: Callable[[], None]) -> None:
+def install(app: Quart, installation: Installation) -> None:
     """Put a pass around all that the application sends, its error pages included."""
 
     async def check_at_start() -> None:
-        check()
+        installation.check()
 
-    app.asgi_app = InstalledMiddleware(  # type: ignore[method-assign]  # as Quart documents
-        checked(app.asgi_app, check), *policies
-    )
+    secured = installation.around(checked(app.asgi_app, installation.check))
+    app.asgi_app = secured  # type: ignore[method-assign]  # as Quart documents
     app.before_serving(check_at_start)
     # A handler of the application's own stays.
     if SecurityError not in app.error_handler_spec[None][None]:

@@ -1,6 +1,5 @@
 """Starlette, and what is built on it: the pass goes around the whole middleware stack, the application stays itself."""
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -10,13 +9,13 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from asgisec.errors import ConfigError, SecurityError
-from asgisec.policy import Policy
-from asgisec.stack import InstalledMiddleware, not_starting, refuse
+from asgisec.integrations.installation import Installation
+from asgisec.stack import not_starting, refuse
 
 __all__ = ["install"]
 
 
-def install(app: Starlette, policies: Sequence[Policy], check: Callable[[], None]) -> None:
+def install(app: Starlette, installation: Installation) -> None:
     """Put a pass around all that the application sends, its error page included."""
     if app.middleware_stack is not None:
         raise ConfigError("install(app)", app, "install before the application serves its first request")
@@ -25,10 +24,10 @@ def install(app: Starlette, policies: Sequence[Policy], check: Callable[[], None
     def build_secured() -> ASGIApp:
         stack = build()
         try:
-            check()
+            installation.check()
         except ConfigError as error:
             return not_starting(error)
-        return InstalledMiddleware(stack, *policies)
+        return installation.around(stack)
 
     app.exception_handlers.setdefault(SecurityError, _refuse)
     app.build_middleware_stack = build_secured  # type: ignore[method-assign]  # Starlette has no other place around all

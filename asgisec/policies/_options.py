@@ -4,9 +4,10 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from asgisec._wire.headers import is_field_value, is_token
+from asgisec._wire.origin import parse_origin
 from asgisec.errors import ConfigError
 
-__all__ = ["a_bool", "a_list", "field_value", "header_name", "seconds"]
+__all__ = ["a_bool", "a_list", "field_value", "header_name", "mend_origin", "positive", "seconds"]
 
 
 def a_bool(option: str, value: object) -> bool:
@@ -48,3 +49,29 @@ def seconds(option: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ConfigError(option, value, "write seconds as a whole number of 0 or more, or a timedelta")
     return value
+
+
+def positive(option: str, value: object, unit: str) -> int | None:
+    """Return a whole number of 1 or more, or `None` for no limit."""
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise ConfigError(option, value, f"write a whole number of {unit}, 1 or more, or None for no limit")
+    return value
+
+
+def mend_origin(origin: str, pattern: str) -> str:
+    """Say how to write an origin that no browser would send as it is; `pattern` names what takes more than one."""
+    if origin == "null":
+        return "leave it out: sandboxed frames and files of any site are 'null'"
+    if "*" in origin:
+        return f"write each origin, or {pattern}"
+    scheme, separator, rest = origin.partition("://")
+    if not separator:
+        return f"write the scheme, too: 'https://{origin.partition('/')[0].lower()}'"
+    authority = rest.partition("/")[0].lower()
+    port = {"https": ":443", "http": ":80"}.get(scheme.lower(), "")
+    if port:
+        authority = authority.removesuffix(port)
+    mended = f"{scheme.lower()}://{authority}"
+    if mended != origin and parse_origin(mended.encode("ascii", "replace")) is not None:
+        return f"write {mended!r}, as a browser sends it: lower case, no path, no slash, no default port"
+    return "write an origin as a browser sends it: 'https://app.example.com'"

@@ -22,9 +22,9 @@ from datetime import timedelta
 from typing import ClassVar
 
 from asgisec._wire.headers import Pair, is_field_value, is_token, merge_vary
-from asgisec._wire.origin import MAX_ORIGIN, parse_origin
+from asgisec._wire.origin import MAX_ORIGIN, is_own, parse_origin
 from asgisec.errors import ConfigError, OriginNotAllowed
-from asgisec.policies._options import a_bool, a_list, header_name, seconds
+from asgisec.policies._options import a_bool, a_list, header_name, mend_origin, seconds
 from asgisec.policy import Answer, Exchange, Policy
 
 __all__ = ["CORS"]
@@ -45,6 +45,7 @@ _PRIVATE_NETWORK: Pair = (b"access-control-allow-private-network", b"true")
 # A pattern that lets these in lets everybody in.
 _STRANGERS = ("null", "https://stranger.invalid", "http://203.0.113.7:8080")
 
+_EVENT = ("malicious_cors", "preflight_refused")
 _REFUSED = OriginNotAllowed()
 
 
@@ -62,6 +63,7 @@ class CORS(Policy):
         allow_private_network: Let public pages reach this application in a private network.
         expose_headers: Response headers that pages may read.
         max_age: How long a browser may remember a preflight's answer: seconds, or a `timedelta`.
+        dry_run: Report what would be refused, and let it pass to the application.
 
     Raises:
         ConfigError: An origin that no browser would send, every origin together with credentials, a method or header
@@ -76,6 +78,7 @@ class CORS(Policy):
     allow_private_network: bool = False
     expose_headers: Collection[str] = ()
     max_age: int | timedelta = 600
+    dry_run: bool = False
     _any_origin: bool = field(init=False, repr=False, compare=False)
     _pattern: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
     _granted: Mapping[bytes, tuple[Pair, ...]] = field(init=False, repr=False, compare=False)
@@ -147,7 +150,7 @@ class CORS(Policy):
         if scope["type"] == "websocket":
             # A plain-http page of the same host may have been put there by whoever sits on the network.
             crosses_scheme = scope.get("scheme") == "wss" and origin.startswith(b"http:")
-            own = not crosses_scheme and _is_own(origin, headers.get(b"host", b""))
+            own = not crosses_scheme and is_own(origin, headers.get(b"host", b""))
             return None if own or self.allows(origin) else _REFUSED
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             return self._answer_preflight(origin, headers)
@@ -195,7 +198,7 @@ class CORS(Policy):
             elif "origin" not in failures:
                 headers.append(_PRIVATE_NETWORK)
         if failures:
-            return Answer.plain(400, "Disallowed CORS " + ", ".join(failures), headers)
+            return Answer.plain(400, "Disallowed CORS " + ", ".join(failures), headers, _EVENT)
         return Answer.plain(200, "OK", headers)
 
     def _allows_headers(self, asked: list[bytes]) -> bool:
@@ -205,15 +208,6 @@ class CORS(Policy):
         return all(is_token(name) for name in asked)
 
 
-def _is_own(origin: bytes, host: bytes) -> bool:
-    """Tell whether a page's origin is the host it connects to; the scheme may end at a proxy, so it is not compared."""
-    scheme, separator, authority = origin.partition(b"://")
-    if not separator or not host:
-        return False
-    default = {b"https": b":443", b"http": b":80"}.get(scheme)
-    return authority == (host.lower().removesuffix(default) if default else host.lower())
-
-
 def _check_origins(origins: tuple[str, ...], *, credentials: bool) -> None:
     option = "CORS(allow_origins=)"
     if "*" in origins and credentials:
@@ -221,25 +215,7 @@ def _check_origins(origins: tuple[str, ...], *, credentials: bool) -> None:
         raise ConfigError(option, origins, mend)
     for origin in origins:
         if origin != "*" and parse_origin(origin.encode("ascii", "replace")) is None:
-            raise ConfigError(option, origin, _mend_origin(origin))
-
-
-def _mend_origin(origin: str) -> str:
-    if origin == "null":
-        return "leave it out: sandboxed frames and files of any site are 'null'"
-    if "*" in origin:
-        return "write each origin, or use allow_origin_regex"
-    scheme, separator, rest = origin.partition("://")
-    if not separator:
-        return f"write the scheme, too: 'https://{origin.partition('/')[0].lower()}'"
-    authority = rest.partition("/")[0].lower()
-    port = {"https": ":443", "http": ":80"}.get(scheme.lower(), "")
-    if port:
-        authority = authority.removesuffix(port)
-    mended = f"{scheme.lower()}://{authority}"
-    if mended != origin and parse_origin(mended.encode("ascii", "replace")) is not None:
-        return f"write {mended!r}, as a browser sends it: lower case, no path, no slash, no default port"
-    return "write an origin as a browser sends it: 'https://app.example.com'"
+            raise ConfigError(option, origin, mend_origin(origin, "use allow_origin_regex"))
 
 
 def _check_methods(methods: tuple[str, ...]) -> None:

@@ -25,7 +25,8 @@ from asgisec.policy import Answer, Exchange, Exempt, Policy
 __all__ = ["TrustedHosts"]
 
 _OPTION = "TrustedHosts(allowed_hosts=)"
-_REFUSAL = Answer.plain(400, "Invalid host header")
+_EVENT = ("input_validation_fail", "host_not_allowed")
+_REFUSAL = Answer.plain(400, "Invalid host header", event=_EVENT)
 _DEFAULT_PORTS = (80, 443)
 _URL_SAFE = "/:@!$&'()*+,;=~[]"
 
@@ -38,6 +39,7 @@ class TrustedHosts(Policy):
         allowed_hosts: The hosts, as above.
         www_redirect: Redirect `example.com` to `www.example.com` where only the latter is allowed.
         exempt: Exact paths, or a predicate of the exchange, to answer whatever the host.
+        dry_run: Report what would be refused, and let it pass.
 
     Raises:
         ConfigError: An entry is no host, or the list is empty.
@@ -46,6 +48,7 @@ class TrustedHosts(Policy):
     allowed_hosts: Sequence[str]
     www_redirect: bool = True
     exempt: Sequence[str] | Callable[[Exchange], bool] = ()
+    dry_run: bool = False
     _any: bool = field(init=False, repr=False, compare=False)
     _verbatim: frozenset[bytes] = field(init=False, repr=False, compare=False)
     _hosts: frozenset[Host] = field(init=False, repr=False, compare=False)
@@ -114,9 +117,8 @@ class TrustedHosts(Policy):
         scope = exchange.scope
         query = quote(scope.get("query_string", b""), safe=_URL_SAFE + "?%")
         url = f"{scope.get('scheme', 'http')}://{_written(host).decode()}{_quoted(scope['path'])}"
-        return Answer(
-            307, [(b"location", f"{url}?{query}".encode() if query else url.encode())], text=_REFUSAL.close_reason
-        )
+        location = f"{url}?{query}" if query else url
+        return Answer(307, [(b"location", location.encode())], text=_REFUSAL.close_reason, event=_EVENT)
 
 
 def _written(host: Host) -> bytes:
