@@ -16,6 +16,7 @@ edge where clients are not trusted to correlate their own requests, say `trust_i
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
 from typing import ClassVar
 
 from asgisec._wire.headers import Pair
@@ -60,8 +61,8 @@ class RequestID(Policy):
         object.__setattr__(self, "_name", header_name("RequestID(header=)", self.header))
         a_bool("RequestID(trust_inbound=)", self.trust_inbound)
         a_bool("RequestID(update_request_header=)", self.update_request_header)
-        if self.validator is not None and not callable(self.validator):
-            raise ConfigError("RequestID(validator=)", self.validator, "write a callable that takes an id, or None")
+        if self.validator is not None and (not callable(self.validator) or iscoroutinefunction(self.validator)):
+            raise ConfigError("RequestID(validator=)", self.validator, "write a plain function of an id, or None")
         if self.generator is not None:
             _try(self.generator)
 
@@ -134,7 +135,7 @@ class RequestID(Policy):
 
 def _try(generator: object) -> None:
     option = "RequestID(generator=)"
-    if not callable(generator):
+    if not callable(generator) or iscoroutinefunction(generator):
         raise ConfigError(option, generator, _MEND)
     try:
         made = generator()
