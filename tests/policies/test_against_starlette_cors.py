@@ -68,7 +68,9 @@ CORS_DIFFERENCES = {
     ),
     "Vary names each header once": Difference(
         "RFC 9110 section 12.5.5: it is a set; `*` covers all.",
-        lambda asked: not preflight(asked) and len({"origin", *vary_names(asked)} - {"*"}) != len(vary_names(asked)) + 1,
+        lambda asked: (
+            not preflight(asked) and len({"origin", *vary_names(asked)} - {"*"}) != len(vary_names(asked)) + 1
+        ),
         Asked(ONE, own=[("vary", "Cookie, Origin")]),
         {"status": 200, "body": "hello", "vary": "Cookie, Origin, Origin"},
         {"status": 200, "body": "hello", "vary": "Cookie, Origin"},
