@@ -8,7 +8,9 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # The other interpreters on which the tests run too, where they are found.
 VERSIONS := 3.12 3.13 3.14
-find_python = $(firstword $(shell command -v python$(1) 2>/dev/null) $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python))
+# A command of that name may be a shim that starts nothing: the first that runs is taken.
+find_python = $(shell for python in $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python) python$(1); do \
+  "$$python" -c 'pass' >/dev/null 2>&1 && echo "$$python" && break; done)
 
 .PHONY: demo serve test test-pythons lint format bench wheel clean
 

@@ -16,6 +16,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
+from inspect import iscoroutinefunction
 from typing import Any, ClassVar, TypeAlias
 
 from asgisec._wire.headers import Pair, is_field_value, is_token
@@ -281,6 +282,9 @@ class Exempt:
         self._predicate = exempt if callable(exempt) else None
         self._paths: frozenset[str] = frozenset()
         if callable(exempt):
+            if iscoroutinefunction(exempt) or iscoroutinefunction(type(exempt).__call__):
+                mend = "write a plain function: a coroutine is true whatever it would return"
+                raise ConfigError(option, exempt, mend)
             return
         if isinstance(exempt, str):
             raise ConfigError(option, exempt, f"write a list: [{exempt!r}]")
@@ -296,7 +300,8 @@ class Exempt:
     def __call__(self, exchange: Exchange) -> bool:
         """Tell whether to leave a request alone."""
         if self._predicate is not None:
-            return self._predicate(exchange)
+            # Nothing else that counts as true: to exempt is to open.
+            return self._predicate(exchange) is True
         return path_below_root(exchange.scope) in self._paths
 
 

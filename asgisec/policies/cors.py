@@ -236,10 +236,13 @@ def _compile(pattern: str | None, *, credentials: bool) -> re.Pattern[str] | Non
     option = "CORS(allow_origin_regex=)"
     if pattern is None:
         return None
+    mend = r"write a pattern such as r'https://[a-z]+\.example\.com'"
     try:
         compiled = re.compile(pattern)
     except (re.error, TypeError) as error:
-        raise ConfigError(option, pattern, r"write a pattern such as r'https://[a-z]+\.example\.com'") from error
+        raise ConfigError(option, pattern, mend) from error
+    if not isinstance(compiled.pattern, str):
+        raise ConfigError(option, pattern, mend)
     if credentials and any(compiled.fullmatch(stranger) for stranger in _STRANGERS):
         raise ConfigError(option, pattern, "narrow it: it matches every site's pages, and allow_credentials=True")
     return compiled

@@ -15,8 +15,10 @@ edge where clients are not trusted to correlate their own requests, say `trust_i
 
 import re
 from collections.abc import Callable
+from contextvars import Token
 from dataclasses import dataclass, field
-from typing import ClassVar
+from inspect import iscoroutinefunction
+from typing import ClassVar, TypeAlias
 
 from asgisec._wire.headers import Pair
 from asgisec.context import Trace, current, new_id
@@ -29,6 +31,10 @@ __all__ = ["RequestID"]
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9._~+/=:@-]{1,128}").fullmatch
 _MEND = "write a callable that returns 1 to 128 of A-Za-z0-9._~+/=:@-"
 _MEMO = "asgisec.trace"
+
+# The ids, and, where they were begun in this pass, who did and how to end it.
+_Memo: TypeAlias = tuple[Trace, "RequestID | None", Token[Trace | None] | None]
+_NOBODY = (None, None, None)
 
 
 @dataclass(frozen=True)
@@ -60,22 +66,27 @@ class RequestID(Policy):
         object.__setattr__(self, "_name", header_name("RequestID(header=)", self.header))
         a_bool("RequestID(trust_inbound=)", self.trust_inbound)
         a_bool("RequestID(update_request_header=)", self.update_request_header)
-        if self.validator is not None and not callable(self.validator):
-            raise ConfigError("RequestID(validator=)", self.validator, "write a callable that takes an id, or None")
+        if self.validator is not None and (not callable(self.validator) or iscoroutinefunction(self.validator)):
+            raise ConfigError("RequestID(validator=)", self.validator, "write a plain function of an id, or None")
         if self.generator is not None:
             _try(self.generator)
 
     def on_request(self, exchange: Exchange) -> None:
         """Take the request's id, or make one."""
-        trace = exchange.memo.get(_MEMO) if exchange.outer is None else exchange.recall(_MEMO)
-        if trace is None:
+        memo = exchange.memo
+        if exchange.outer is not None:
+            known: _Memo | None = exchange.recall(_MEMO)
+            if known is not None:
+                memo[_MEMO] = (known[0], None, None)
+        if _MEMO not in memo:
             trace = self._begin(exchange)
-        exchange.memo[_MEMO] = trace
+            memo[_MEMO] = (trace, self, current.set(trace))
         if self.update_request_header:
             scope = exchange.scope
+            request_id = memo[_MEMO][0].request_id.encode()
             rest = [pair for pair in scope["headers"] if pair[0] != self._name]
-            exchange.headers[self._name] = trace.request_id.encode()
-            scope["headers"] = [*rest, (self._name, exchange.headers[self._name])]
+            exchange.headers[self._name] = request_id
+            scope["headers"] = [*rest, (self._name, request_id)]
 
     def _begin(self, exchange: Exchange) -> Trace:
         inbound = traceparent = None
@@ -87,13 +98,11 @@ class RequestID(Policy):
             request_id = inbound.decode()
         else:
             request_id = new_id() if self.generator is None else self._generate(self.generator)
-        trace = Trace(request_id, traceparent)
-        exchange.memo[id(self)] = current.set(trace)
         state = exchange.scope.get("state")
         if state is None:
             state = exchange.state
         state["request_id"] = request_id
-        return trace
+        return Trace(request_id, traceparent)
 
     def _valid(self, inbound: bytes) -> bool:
         try:
@@ -116,15 +125,15 @@ class RequestID(Policy):
         name = self._name
         if name not in exchange.names:
             exchange.names.add(name)
-            headers.append((name, exchange.memo[_MEMO].request_id.encode()))
+            headers.append((name, exchange.memo[_MEMO][0].request_id.encode()))
         else:
             first = next(pair for pair in headers if pair[0] == name)
             headers[:] = [pair for pair in headers if pair[0] != name or pair is first]
 
     def on_end(self, exchange: Exchange, error: BaseException | None) -> None:
         """Leave the context as it was."""
-        token = exchange.memo.pop(id(self), None)
-        if token is not None:
+        _, owner, token = exchange.memo.get(_MEMO, _NOBODY)
+        if owner is self:
             try:
                 current.reset(token)
             except ValueError:
@@ -134,7 +143,7 @@ class RequestID(Policy):
 
 def _try(generator: object) -> None:
     option = "RequestID(generator=)"
-    if not callable(generator):
+    if not callable(generator) or iscoroutinefunction(generator):
         raise ConfigError(option, generator, _MEND)
     try:
         made = generator()

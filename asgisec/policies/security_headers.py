@@ -159,7 +159,7 @@ class SecurityHeaders(Policy):
         if hsts is not None and not isinstance(hsts, HSTS):
             raise ConfigError("SecurityHeaders(strict_transport_security=)", hsts, "write HSTS(), or None")
         policies = [
-            (name.encode(), field_value(f"SecurityHeaders({name.replace('-', '_')}=)", value))
+            (name.encode(), _source_list(f"SecurityHeaders({name.replace('-', '_')}=)", value))
             for name in ("content-security-policy", "content-security-policy-report-only")
             if (value := getattr(self, name.replace("-", "_"))) is not None
         ]
@@ -232,6 +232,14 @@ class SecurityHeaders(Policy):
         if is_page and b"cache-control" not in names:
             headers.append((b"cache-control", b"no-store"))
             names.add(b"cache-control")
+
+
+def _source_list(option: str, policy: object) -> bytes:
+    encoded = field_value(option, policy)
+    # Whoever reads one page knows it: for scripts that are put into the next one it is as good as none.
+    if b"'nonce-" in encoded.lower():
+        raise ConfigError(option, policy, "write 'nonce' in quotes; it stands for one that is new for each request")
+    return encoded
 
 
 def _permissions(policy: object) -> bytes:

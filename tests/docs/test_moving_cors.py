@@ -129,6 +129,14 @@ _TABLE = [
         200,
         400,
     ),
+    Difference(
+        "empty elements in `Access-Control-Request-Headers`",
+        {"allow_origins": [APP], "allow_headers": ["x-a"]},
+        preflight(("origin", APP), ("access-control-request-headers", "x-a, ,")),
+        "",
+        400,
+        200,
+    ),
     Difference("two `Origin` headers", {"allow_origins": [APP]}, get(("origin", APP), ("origin", EVIL)), "", 200, 400),
     Difference(
         "`Vary: Origin` set by the application",

@@ -6,7 +6,7 @@ import pytest
 from starlette.middleware.trustedhost import TrustedHostMiddleware as Theirs
 
 from asgisec.middleware import TrustedHostMiddleware
-from tests.asgi import App, Recorded, answering, websocket
+from tests.asgi import App, Recorded, answering, request, websocket
 from tests.docs.differences import EVIL, Difference, compare, get, listed
 
 
@@ -65,6 +65,14 @@ _TABLE = [
     ),
     Difference("an entry with a port", {"allowed_hosts": ["a.example:8000"]}, host("a.example:8000"), "", 400, 200),
     Difference(
+        "an entry with port 80 or 443, which clients leave out",
+        {"allowed_hosts": ["a.example:443"]},
+        host("a.example"),
+        "",
+        400,
+        200,
+    ),
+    Difference(
         "an IPv6 address in another spelling", {"allowed_hosts": ["[::1]"]}, host("[0:0:0:0:0:0:0:1]"), "", 400, 200
     ),
     Difference(
@@ -82,6 +90,22 @@ _TABLE = [
         "location",
         ["http://www.A.example/"],
         ["http://www.a.example/"],
+    ),
+    Difference(
+        "a percent sign in the path of that redirect",
+        {"allowed_hosts": ["www.a.example"]},
+        lambda app: request(app, path="/100%41", headers=[("host", "a.example")]),
+        "location",
+        ["http://www.a.example/100%41"],
+        ["http://www.a.example/100%2541"],
+    ),
+    Difference(
+        "a query that is no UTF-8, redirected likewise",
+        {"allowed_hosts": ["www.a.example"]},
+        lambda app: request(app, query_string=b"\xff", headers=[("host", "a.example")]),
+        "",
+        0,
+        307,
     ),
     Difference(
         "a WebSocket, on a server that cannot send a refusal",

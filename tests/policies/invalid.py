@@ -16,6 +16,15 @@ def hosts(**options: Any) -> TrustedHosts:
     return TrustedHosts(**{"allowed_hosts": ["api.example.com"], **options})
 
 
+async def a_coroutine(*given: object) -> bool:
+    return False
+
+
+class ACoroutine:
+    async def __call__(self, exchange: object) -> bool:
+        return False
+
+
 Row = tuple[Callable[..., object], dict[str, Any], str]
 
 INVALID: dict[str, Row] = {
@@ -27,6 +36,16 @@ INVALID: dict[str, Row] = {
     "a header of bytes": (RequestID, {"header": b"X-Id"}, "RequestID(header=) got b'X-Id': "),
     "no header": (RequestID, {"header": None}, "RequestID(header=) got None: "),
     "a validator that is a pattern": (RequestID, {"validator": "[0-9]+"}, "RequestID(validator=) got '[0-9]+': "),
+    "a validator that is a coroutine": (
+        RequestID,
+        {"validator": a_coroutine},
+        "RequestID(validator=) got <function a_coroutine",
+    ),
+    "a generator that is a coroutine": (
+        RequestID,
+        {"generator": a_coroutine},
+        "RequestID(generator=) got <function a_coroutine",
+    ),
     "a generator that is a text": (RequestID, {"generator": "id"}, "RequestID(generator=) got 'id': "),
     "a generator of UUID objects": (
         RequestID,
@@ -111,6 +130,16 @@ INVALID: dict[str, Row] = {
     "an exempt prefix": (hosts, {"exempt": ["/health*"]}, "TrustedHosts(exempt=) got '/health*': write an exact path"),
     "an exempt query": (hosts, {"exempt": ["/h?a=1"]}, "TrustedHosts(exempt=) got '/h?a=1': write an exact path"),
     "an exempt path without a slash": (hosts, {"exempt": ["health"]}, "TrustedHosts(exempt=) got 'health': "),
+    "an exempt predicate that is a coroutine": (
+        hosts,
+        {"exempt": a_coroutine},
+        "TrustedHosts(exempt=) got <function a_coroutine",
+    ),
+    "an exempt predicate whose call is a coroutine": (
+        hosts,
+        {"exempt": ACoroutine()},
+        "TrustedHosts(exempt=) got <tests.policies.invalid.ACoroutine",
+    ),
     "an exempt path of bytes": (hosts, {"exempt": [b"/health"]}, "TrustedHosts(exempt=) got b'/health': "),
     # CORS
     "one text of origins": (CORS, {"allow_origins": "*"}, "CORS(allow_origins=) got '*': write a list: ['*']"),
@@ -185,6 +214,7 @@ INVALID: dict[str, Row] = {
         "CORS(allow_origin_regex=) got 'https://(': write a pattern such as",
     ),
     "a regex that is a list": (CORS, {"allow_origin_regex": ["a"]}, "CORS(allow_origin_regex=) got ['a']: "),
+    "a regex of bytes": (CORS, {"allow_origin_regex": b"a"}, "CORS(allow_origin_regex=) got b'a': write a pattern"),
     "a regex for every site, with credentials": (
         CORS,
         {"allow_origin_regex": "https?://.*", "allow_credentials": True},
@@ -225,6 +255,11 @@ INVALID: dict[str, Row] = {
         SecurityHeaders,
         {"content_security_policy": "default-src 'none';\n img-src *"},
         r"""SecurityHeaders(content_security_policy=) got "default-src 'none';\n img-src *": write visible ASCII""",
+    ),
+    "a CSP with a nonce for all requests": (
+        SecurityHeaders,
+        {"content_security_policy": "script-src 'nonce-abc'"},
+        """SecurityHeaders(content_security_policy=) got "script-src 'nonce-abc'": write 'nonce' in quotes""",
     ),
     "a CSP with an accent": (
         SecurityHeaders,

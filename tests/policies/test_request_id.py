@@ -167,6 +167,18 @@ def test_the_request_header_that_the_application_sees(inbound: Any, *, update: b
     assert (b"host", b"testserver") in scope["headers"]
 
 
+@pytest.mark.parametrize("state", [pytest.param({}, id="empty"), pytest.param({"database": 1}, id="of the lifespan")])
+def test_the_state_that_the_server_brings_is_kept(state: dict[str, Any]) -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Message, receive: Any, send: Any) -> None:
+        seen.append(scope["state"])
+        await answering()(scope, receive, send)
+
+    request(RequestIDMiddleware(app), headers=[("x-request-id", "abc")], state={**state})
+    assert seen == [{**state, "request_id": "abc"}]
+
+
 def test_the_scope_of_the_server_is_left_as_it_was() -> None:
     scopes: list[Message] = []
     app = RequestIDMiddleware(answering(), update_request_header=True)

@@ -227,6 +227,17 @@ def test_exempt_below_a_root(path: str, root_path: str, status: int) -> None:
     assert ask("10.0.0.7", ["a.example"], exempt=["/health"], path=path, root_path=root_path).status == status
 
 
+def test_a_host_cannot_make_up_an_exempt_path() -> None:
+    """A URL that is rebuilt from the headers, as Starlette's `request.url`, had the path that `Host` brought along."""
+    for host in ("evil.test/health?", "evil.test/health#"):
+        assert ask(host, ["example.com"], exempt=["/health"], path="/admin").status == 400
+
+
+@pytest.mark.parametrize("answer", [1, "yes", object(), None])
+def test_only_true_exempts(answer: object) -> None:
+    assert ask("10.0.0.7", ["example.com"], exempt=lambda exchange: answer).status == 400
+
+
 def test_a_websocket_is_refused_by_a_response() -> None:
     recorded = websocket(TrustedHostMiddleware(answering(), ["example.com"]), headers=[("host", "evil.test")])
     assert (recorded.status, recorded.body) == REFUSAL

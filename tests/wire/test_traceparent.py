@@ -60,7 +60,7 @@ def test_invalid(value: str) -> None:
     assert parse_traceparent(value.encode()) is None
 
 
-@given(st.binary() | st.from_regex(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"))
+@given(st.binary() | st.from_regex(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.{0,20})?"))
 def test_no_bytes_make_it_raise(value: bytes) -> None:
     parent = parse_traceparent(value)
     if parent is not None:
