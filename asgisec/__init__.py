@@ -4,6 +4,7 @@ from asgisec.context import RequestIDFilter, add_request_id, request_id, trace_i
 from asgisec.events import SecurityEvent
 from asgisec.policies.cors import CORS
 from asgisec.policies.cross_origin import CrossOriginProtection
+from asgisec.policies.csp import CSP
 from asgisec.policies.https_only import HTTPSOnly
 from asgisec.policies.request_id import RequestID
 from asgisec.policies.request_limits import RequestLimits
@@ -16,6 +17,7 @@ from asgisec.stack import SecurityMiddleware
 
 __all__ = [
     "CORS",
+    "CSP",
     "HSTS",
     "Answer",
     "CrossOriginProtection",

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
+from fastapi.responses import HTMLResponse
 
 from asgisec._wire.headers import Pair
 from asgisec.integrations import starlette
@@ -16,7 +17,7 @@ from asgisec.integrations.installation import Installation
 from asgisec.policies.security_headers import SecurityHeaders
 from asgisec.policy import Exchange, Policy, path_below_root
 
-__all__ = ["DocsPages", "install"]
+__all__ = ["DocsPages", "docs_page", "install"]
 
 _CSP = b"content-security-policy"
 
@@ -33,7 +34,7 @@ class DocsPages(Policy):
     """Give FastAPI's own documentation pages a content security policy that names exactly what they load.
 
     Scripts are named by address or by hash, so nothing else runs. Styles may be inline: Swagger UI and ReDoc write
-    them. A page that the application serves in their place sets its own header, which wins.
+    them. A page that the application serves in their place sets its own header, which wins: see `docs_page`.
     """
 
     def __init__(self, app: FastAPI) -> None:
@@ -65,12 +66,38 @@ class DocsPages(Policy):
                 init_oauth=app.swagger_ui_init_oauth,
                 swagger_ui_parameters=app.swagger_ui_parameters,
             )
-            return _Loads.of(bytes(page.body)).policy({"img-src": ["data:"]})
+            return _policy_of(page)
         if path == app.redoc_url:
-            page = get_redoc_html(openapi_url=openapi_url, title=f"{app.title} - ReDoc")
-            more = {"img-src": ["data:", "https://cdn.redoc.ly"], "worker-src": ["blob:"]}
-            return _Loads.of(bytes(page.body)).policy(more | {"font-src": ["https://fonts.gstatic.com"]})
-        return _Loads.of(bytes(get_swagger_ui_oauth2_redirect_html().body)).policy({})
+            return _policy_of(get_redoc_html(openapi_url=openapi_url, title=f"{app.title} - ReDoc"))
+        return _policy_of(get_swagger_ui_oauth2_redirect_html())
+
+
+def docs_page(page: HTMLResponse) -> HTMLResponse:
+    """Give a documentation page of the application's own the content security policy it needs, and return it.
+
+    For pages that load Swagger UI or ReDoc from the application itself:
+
+        @app.get("/docs", include_in_schema=False)
+        def docs() -> HTMLResponse:
+            return docs_page(get_swagger_ui_html(openapi_url="/openapi.json", title="API", swagger_js_url="/ui.js"))
+    """
+    page.headers[_CSP.decode()] = _policy_of(page).decode()
+    return page
+
+
+def _policy_of(page: HTMLResponse) -> bytes:
+    html = bytes(page.body).decode()
+    loads = _Loads()
+    loads.feed(html)
+    loads.close()
+    more: dict[str, list[str]] = {}
+    if "SwaggerUIBundle" in html:
+        more = {"img-src": ["data:"]}
+    elif "<redoc" in html:
+        more = {"img-src": ["data:", "https://cdn.redoc.ly"], "worker-src": ["blob:"]}
+    if "https://fonts.googleapis.com/" in html:
+        more["font-src"] = ["https://fonts.gstatic.com"]
+    return loads.policy(more)
 
 
 class _Loads(HTMLParser):
@@ -80,13 +107,6 @@ class _Loads(HTMLParser):
         super().__init__()
         self._sources: dict[str, list[str]] = {"script-src": [], "style-src": ["'unsafe-inline'"], "img-src": []}
         self._in_script = False
-
-    @classmethod
-    def of(cls, page: bytes) -> "_Loads":
-        loads = cls()
-        loads.feed(page.decode())
-        loads.close()
-        return loads
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}

@@ -10,15 +10,15 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import Final
 
 from asgisec.errors import ConfigError
-from asgisec.policies._options import a_bool, a_list
+from asgisec.policies._options import a_bool, a_list, field_value
 
-__all__ = ["CSP", "NONCE", "NONE", "SELF"]
+__all__ = ["CSP", "NONCE", "NONE", "SELF", "checked_endpoints", "rendered"]
 
 SELF: Final = "'self'"
 NONE: Final = "'none'"
@@ -46,6 +46,14 @@ _HOST = re.compile(
     r"(?:/[!#$%&'()*+./0-9:=?@A-Z_a-z~-]*)?"
 )
 _UNQUOTED = frozenset(keyword.strip("'") for keyword in _KEYWORDS)
+
+_WORD = re.compile(r"[A-Za-z0-9*#=_./@%-]+")
+_WORDS = frozenset({"sandbox", "trusted_types", "require_trusted_types_for"})
+
+_KEY = re.compile(r"[a-z*][a-z0-9_.*-]*")  # RFC 9651 section 3.1.2
+_ENDPOINT = re.compile(r"(?:https://[a-z0-9.:\[\]-]+)?/[!#$%&'()*+./0-9:=?@A-Z_a-z~-]*")
+
+_NO_LISTS = frozenset({"report_to", "upgrade_insecure_requests"})
 
 # Reported only, these two do nothing (CSP3 section 6.3, Upgrade Insecure Requests section 3.3).
 _ENFORCED_ONLY = ("sandbox", "upgrade_insecure_requests")
@@ -125,24 +133,14 @@ class CSP:
             upgrade_insecure_requests=self.upgrade_insecure_requests or other.upgrade_insecure_requests,
         )
 
-    def check_report_only(self) -> None:
-        """Raise where a directive does nothing in a policy that is only reported."""
-        for name in _ENFORCED_ONLY:
-            if getattr(self, name):
-                raise ConfigError(f"CSP({name}=)", getattr(self, name), "leave it out: reported only, it does nothing")
-
     @staticmethod
     def hash_of(inline: str) -> str:
         """Return the source that allows one inline script or style, given exactly what stands between its tags."""
         return f"'sha256-{b64encode(sha256(inline.encode()).digest()).decode()}'"
 
     def _lists(self) -> dict[str, Sequence[str]]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if isinstance(value, Sequence) and name != "report_to"}
-
-
-_WORD = re.compile(r"[A-Za-z0-9*#=_./@%-]+")
-_WORDS = frozenset({"sandbox", "trusted_types", "require_trusted_types_for"})
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NO_LISTS}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def _check(option: str, name: str, value: str) -> None:
@@ -155,3 +153,33 @@ def _check(option: str, name: str, value: str) -> None:
         good = value in _KEYWORDS or any((_HASH.fullmatch(value), _SCHEME.fullmatch(lowered), _HOST.fullmatch(lowered)))
     if not good:
         raise ConfigError(option, value, "write a keyword in quotes, a scheme such as 'data:', a host, or a hash")
+
+
+def rendered(option: str, policy: object, endpoints: Mapping[str, str], *, report_only: bool) -> bytes:
+    """Return a policy as its header's value; one that names an endpoint tells older browsers its address, too."""
+    if not isinstance(policy, CSP):
+        text = field_value(option, policy)
+        # Whoever reads one page knows it: for scripts that are put into the next one it is as good as none.
+        if b"'nonce-" in text.lower():
+            raise ConfigError(option, policy, "write 'nonce' in quotes; it stands for one that is new for each request")
+        return text
+    for name in _ENFORCED_ONLY if report_only else ():
+        if getattr(policy, name) not in {None, False}:
+            raise ConfigError(option, policy, f"leave {name} out: in a policy that is only reported it does nothing")
+    if policy.report_to is None:
+        return str(policy).encode()
+    if policy.report_to not in endpoints:
+        mend = f"name the endpoint: reporting_endpoints={{{policy.report_to!r}: 'https://...'}}"
+        raise ConfigError(option, policy, mend)
+    return f"{policy}; report-uri {endpoints[policy.report_to]}".encode()
+
+
+def checked_endpoints(option: str, endpoints: object) -> Mapping[str, str]:
+    """Return the endpoints to which browsers report (Reporting API, section 3.2), by name."""
+    if not isinstance(endpoints, Mapping):
+        raise ConfigError(option, endpoints, "write a mapping: {'csp': 'https://reports.example.com/csp'}")
+    for name, url in endpoints.items():
+        good = isinstance(name, str) and _KEY.fullmatch(name) and isinstance(url, str) and _ENDPOINT.fullmatch(url)
+        if not good:
+            raise ConfigError(option, {name: url}, "write {'csp': 'https://reports.example.com/csp'}")
+    return endpoints

@@ -27,12 +27,12 @@ from asgisec._wire.headers import Pair
 from asgisec._wire.origin import parse_origin
 from asgisec.errors import ConfigError
 from asgisec.policies._options import a_bool, a_list, field_value, header_name, seconds
+from asgisec.policies.csp import CSP, NONCE, checked_endpoints, rendered
 from asgisec.policy import Exchange, Policy
 
 __all__ = ["HSTS", "SecurityHeaders"]
 
 _YEAR = 31_536_000  # seconds; the least that browsers' preload list accepts
-_NONCE = "'nonce'"
 _NONCE_BYTES = 16  # 128 bits: CSP3, section 7.1
 _PAGES = (b"text/html", b"application/xhtml+xml")
 _MEMO = "asgisec.csp_nonce"
@@ -110,7 +110,8 @@ class SecurityHeaders(Policy):
     """Set security headers on every response.
 
     Args:
-        content_security_policy: What a page may load and run; the source `'nonce'` is the request's nonce.
+        content_security_policy: What a page may load and run: a `CSP`, or its text. The source `'nonce'` is the
+            request's nonce.
         content_security_policy_report_only: The same, reported and not enforced.
         strict_transport_security: An `HSTS`; sent over HTTPS only.
         content_type_options: `nosniff`: browsers believe `Content-Type`.
@@ -122,14 +123,15 @@ class SecurityHeaders(Policy):
         cross_origin_resource_policy: Who may embed these answers.
         permitted_cross_domain_policies: For Flash and PDF readers.
         cache_control: `no-store` keeps answers out of every cache.
+        reporting_endpoints: Names and https addresses to which browsers report; a `CSP` names one as `report_to`.
         strip: Headers of the application to remove.
 
     Raises:
         ConfigError: A value that the header does not know, or that cannot stand in one.
     """
 
-    content_security_policy: str | None = "default-src 'none'; frame-ancestors 'none'"
-    content_security_policy_report_only: str | None = None
+    content_security_policy: CSP | str | None = "default-src 'none'; frame-ancestors 'none'"
+    content_security_policy_report_only: CSP | str | None = None
     strict_transport_security: HSTS | None = HSTS()
     content_type_options: Literal["nosniff"] | None = "nosniff"
     frame_options: Literal["DENY", "SAMEORIGIN"] | None = "DENY"
@@ -140,6 +142,7 @@ class SecurityHeaders(Policy):
     cross_origin_resource_policy: str | None = "same-origin"
     permitted_cross_domain_policies: str | None = None
     cache_control: str | None = "no-store"
+    reporting_endpoints: Mapping[str, str] | None = None
     strip: Sequence[str] = ("Server", "X-Powered-By")
     response_headers: Sequence[Pair] = field(init=False, repr=False, compare=False, default=())
     _over_https: Pair | None = field(init=False, repr=False, compare=False)
@@ -158,12 +161,14 @@ class SecurityHeaders(Policy):
         hsts = self.strict_transport_security
         if hsts is not None and not isinstance(hsts, HSTS):
             raise ConfigError("SecurityHeaders(strict_transport_security=)", hsts, "write HSTS(), or None")
-        policies = [
-            (name.encode(), _source_list(f"SecurityHeaders({name.replace('-', '_')}=)", value))
-            for name in ("content-security-policy", "content-security-policy-report-only")
-            if (value := getattr(self, name.replace("-", "_"))) is not None
-        ]
-        constants = [pair for pair in policies if _NONCE.encode() not in pair[1]]
+        endpoints = checked_endpoints("SecurityHeaders(reporting_endpoints=)", self.reporting_endpoints or {})
+        policies = []
+        for option in ("content_security_policy", "content_security_policy_report_only"):
+            policy, report_only = getattr(self, option), option.endswith("report_only")
+            if policy is not None:
+                value = rendered(f"SecurityHeaders({option}=)", policy, endpoints, report_only=report_only)
+                policies.append((option.replace("_", "-").encode(), value))
+        constants = [pair for pair in policies if NONCE.encode() not in pair[1]]
         constants += [
             (_NAMES.get(option) or option.replace("_", "-").encode(), value.encode())
             for option in _CHOICES
@@ -171,6 +176,9 @@ class SecurityHeaders(Policy):
         ]
         if self.permissions_policy is not None:
             constants.append((b"permissions-policy", _permissions(self.permissions_policy)))
+        if endpoints:
+            listed = ", ".join(f'{name}="{url}"' for name, url in endpoints.items())
+            constants.append((b"reporting-endpoints", listed.encode()))
         if self.cache_control is not None:
             constants.append((b"cache-control", field_value("SecurityHeaders(cache_control=)", self.cache_control)))
         option = "SecurityHeaders(strip=)"
@@ -178,7 +186,7 @@ class SecurityHeaders(Policy):
             "response_headers": tuple(constants),
             "_strip": frozenset(header_name(option, header) for header in a_list(option, self.strip)),
             "_over_https": None if hsts is None else (b"strict-transport-security", str(hsts).encode()),
-            "_with_nonce": tuple(pair for pair in policies if _NONCE.encode() in pair[1]),
+            "_with_nonce": tuple(pair for pair in policies if NONCE.encode() in pair[1]),
         }.items():
             object.__setattr__(self, name, compiled)
 
@@ -225,21 +233,13 @@ class SecurityHeaders(Policy):
         source = f"'nonce-{exchange.memo[_MEMO]}'".encode()
         for name, template in self._with_nonce:
             if name not in names:
-                headers.append((name, template.replace(_NONCE.encode(), source)))
+                headers.append((name, template.replace(NONCE.encode(), source)))
                 names.add(name)
         # A stored page would repeat its nonce, which then is none.
         is_page = any(name == b"content-type" and value.lower().startswith(_PAGES) for name, value in headers)
         if is_page and b"cache-control" not in names:
             headers.append((b"cache-control", b"no-store"))
             names.add(b"cache-control")
-
-
-def _source_list(option: str, policy: object) -> bytes:
-    encoded = field_value(option, policy)
-    # Whoever reads one page knows it: for scripts that are put into the next one it is as good as none.
-    if b"'nonce-" in encoded.lower():
-        raise ConfigError(option, policy, "write 'nonce' in quotes; it stands for one that is new for each request")
-    return encoded
 
 
 def _permissions(policy: object) -> bytes:

@@ -12,11 +12,11 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 from fastapi import FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
 from asgisec import CORS, RequestID, SecurityHeaders, install, secure
-from asgisec.integrations.fastapi import DocsPages
+from asgisec.integrations.fastapi import DocsPages, docs_page
 from tests.asgi import Recorded, request
 
 HERE = "https://testserver/"
@@ -301,3 +301,23 @@ def test_pages_are_rendered_once_however_many_paths_are_asked_for(monkeypatch: p
         assert request(app, path=f"/items/{number}").status == 200
         assert request(app, path="/docs").status == 200
     assert rendered == ["/docs"]
+
+
+@pytest.mark.parametrize("kind", ["/docs", "/redoc"])
+def test_a_self_hosted_page_says_what_it_loads(kind: str) -> None:
+    app = FastAPI(docs_url=None, redoc_url=None)
+    pages = {
+        "/docs": get_swagger_ui_html(
+            openapi_url="/openapi.json", title="own", swagger_js_url="/ui.js", swagger_css_url="/ui.css"
+        ),
+        "/redoc": get_redoc_html(
+            openapi_url="/openapi.json", title="own", redoc_js_url="/redoc.js", with_google_fonts=False
+        ),
+    }
+    app.add_api_route(kind, lambda: docs_page(pages[kind]), response_class=HTMLResponse)
+    answer = request(secure(app, hosts=["testserver"]), path=kind)
+    csp = Csp(csp_of(answer))
+    assert [item for item in loads(answer.body.decode()) if not csp.allows(*item)] == []
+    assert [item for item in STRANGERS if csp.allows(*item)] == []
+    assert "jsdelivr" not in csp_of(answer)
+    assert "googleapis" not in csp_of(answer)

@@ -296,6 +296,11 @@ INVALID: dict[str, Row] = {
         {"permissions_policy": "camera=()"},
         "SecurityHeaders(permissions_policy=) got 'camera=()': write a mapping",
     ),
+    "endpoints without names": (
+        SecurityHeaders,
+        {"reporting_endpoints": "https://reports.example.com"},
+        "SecurityHeaders(reporting_endpoints=) got 'https://reports.example.com': write a mapping",
+    ),
     "no permissions": (SecurityHeaders, {"permissions_policy": {}}, "SecurityHeaders(permissions_policy=) got {}: "),
     "a feature in capitals, which makes browsers drop the header": (
         SecurityHeaders,
