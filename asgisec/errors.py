@@ -14,7 +14,14 @@ from typing import ClassVar
 
 from starlette.exceptions import HTTPException
 
-__all__ = ["BadRequest", "ConfigError", "OriginNotAllowed", "SecurityError"]
+__all__ = [
+    "BadRequest",
+    "ConfigError",
+    "ContentTooLarge",
+    "OriginNotAllowed",
+    "PathNotAllowed",
+    "SecurityError",
+]
 
 _shown = Repr()
 _shown.maxstring = _shown.maxother = 120
@@ -75,6 +82,28 @@ class BadRequest(SecurityError):
     status = 400
     default_detail = "This request is malformed."
     default_reason = "bad_request"
+
+
+class ContentTooLarge(SecurityError, ValueError):
+    """413: the content is larger than what is accepted (RFC 9110 section 15.5.14).
+
+    It is a `ValueError` too, so that a validation library counts it as a bad field where the content is one.
+    """
+
+    status = 413
+    default_detail = "This content is too large."
+    default_reason = "content_too_large"
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class PathNotAllowed(SecurityError):
+    """400: a path that could mean a place outside the directory it was meant for."""
+
+    status = 400
+    default_detail = "This path is not allowed."
+    default_reason = "path_not_allowed"
 
 
 class OriginNotAllowed(SecurityError):

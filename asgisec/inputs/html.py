@@ -1,0 +1,213 @@
+"""HTML from people: what a policy allows stays, everything else goes, and nothing in what is left can run.
+
+The rules:
+
+- The text is parsed as a browser parses it, and written anew from the tree. Nothing is searched for with patterns.
+- Only listed elements and attributes survive. An element that is not listed goes and its text stays; `script`,
+  `style` and their like go with all they hold.
+- URLs survive only with a listed scheme. Relative URLs, `//host` among them, go unless they are allowed.
+- The answer is settled: cleaning it once more changes nothing.
+- The length is checked before the parser sees a character.
+
+Text that is too long raises `ContentTooLarge`, a 413 and a `ValueError`; what is not text raises `ValueError`. A half of
+a surrogate pair becomes U+FFFD, as in a browser.
+
+The answer belongs between tags. It is not made for attributes, scripts, style sheets or URLs, where other characters
+are special.
+
+    >>> sanitize_html('<b onclick="steal()">Hello</b> <script>steal()</script>')
+    '<b>Hello</b> '
+    >>> strip_html("<b>1 &lt; 2</b>")
+    '1 &lt; 2'
+"""
+
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, Self
+
+import nh3
+
+from asgisec.errors import ConfigError, ContentTooLarge
+from asgisec.inputs._html_names import (
+    ACTIVE_ATTRIBUTES,
+    ACTIVE_ELEMENTS,
+    ACTIVE_SCHEMES,
+    DROPPED_WITH_CONTENT,
+    RESTLESS,
+    UNSETTLING,
+)
+
+__all__ = ["HTMLPolicy", "sanitize_html", "strip_html"]
+
+# Four times the longest comment that the large public forums take; parsing this much costs a few milliseconds.
+_MAX_LENGTH = 100_000
+
+# Each pass can only take nesting away, so real text settles in two; more is a text made to be re-parsed.
+_MAX_PASSES = 8
+
+_NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HTMLPolicy:
+    """What may stay in HTML that somebody else wrote. Everything that is not listed goes.
+
+    Args:
+        tags: Element names, in lower case. Elements that run or load something cannot be listed.
+        attributes: The attributes of each element; those under `"*"` are allowed on all. Handlers, `style`, and what
+            scripts find elements by (`id`, `name`) cannot be listed.
+        url_schemes: The schemes a link or an image may have.
+        relative_urls: Whether URLs without a scheme may stay. `//host/path` is one of them.
+        link_rel: What every link says in `rel`: the page a link opens gets no handle and no address of yours, and search
+            engines do not count it. `None` leaves `rel` away.
+        max_length: The longest text that is parsed, in code points.
+
+    Raises:
+        ConfigError: An option that is misspelt, or that would let something run.
+    """
+
+    tags: Set[str] = frozenset()
+    attributes: Mapping[str, Set[str]] = field(default_factory=dict, hash=False)
+    url_schemes: Set[str] = frozenset({"https"})
+    relative_urls: bool = False
+    link_rel: str | None = "noopener noreferrer nofollow ugc"
+    max_length: int = _MAX_LENGTH
+    _cleaner: nh3.Cleaner = field(init=False, repr=False, compare=False)
+    _restless: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _check_tags(self.tags)
+        _check_attributes(self.attributes, self.tags, self.link_rel)
+        _check_schemes(self.url_schemes)
+        if isinstance(self.max_length, bool) or not isinstance(self.max_length, int) or self.max_length < 1:
+            raise ConfigError("HTMLPolicy(max_length=)", self.max_length, "give a number of characters above zero")
+        frozen = {tag: frozenset(names) for tag, names in self.attributes.items()}
+        object.__setattr__(self, "tags", frozenset(self.tags))
+        object.__setattr__(self, "url_schemes", frozenset(self.url_schemes))
+        object.__setattr__(self, "attributes", MappingProxyType(frozen))
+        object.__setattr__(self, "_cleaner", self._built(frozen))
+        object.__setattr__(self, "_restless", _restless(self.tags))
+
+    @classmethod
+    def comment(cls, *, max_length: int = _MAX_LENGTH) -> Self:
+        """Allow what a comment needs: paragraphs, emphasis, lists, and links to https."""
+        return cls(
+            tags=frozenset({"a", "b", "br", "em", "i", "li", "ol", "p", "strong", "ul"}),
+            attributes={"a": frozenset({"href"})},
+            max_length=max_length,
+        )
+
+    @classmethod
+    def none(cls, *, max_length: int = _MAX_LENGTH) -> Self:
+        """Allow no markup at all: the text stays, still escaped for a page."""
+        return cls(max_length=max_length)
+
+    def clean(self, text: str) -> str:
+        """Return `text` with everything gone that this policy does not allow.
+
+        Raises:
+            ContentTooLarge: The text is longer than `max_length`.
+            ValueError: It is not text.
+        """
+        if not isinstance(text, str):
+            raise ValueError("HTML must be text")  # noqa: TRY004 - bad input is a ValueError here, whatever is bad
+        if len(text) > self.max_length:
+            raise ContentTooLarge
+        try:
+            cleaned = self._cleaner.clean(text)
+        except UnicodeEncodeError:
+            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+            cleaned = self._cleaner.clean(text)
+        if self._restless is not None and self._restless.search(text):
+            return self._settled(cleaned)
+        return cleaned
+
+    def _settled(self, cleaned: str) -> str:
+        for _ in range(_MAX_PASSES):
+            again = self._cleaner.clean(cleaned)
+            if again == cleaned:
+                return cleaned
+            cleaned = again
+        return _PRESETS["none"]._cleaner.clean(cleaned)  # noqa: SLF001 - text that never settles is left as bare text
+
+    def _built(self, attributes: dict[str, frozenset[str]]) -> nh3.Cleaner:
+        return nh3.Cleaner(
+            tags=set(self.tags),
+            clean_content_tags=set(DROPPED_WITH_CONTENT),
+            attributes={tag: set(names) for tag, names in attributes.items()},
+            url_schemes=set(self.url_schemes),
+            url_relative="pass_through" if self.relative_urls else "deny",
+            link_rel=self.link_rel,
+        )
+
+
+def sanitize_html(text: str, policy: Literal["comment", "none"] | HTMLPolicy = "comment") -> str:
+    """Return HTML that is safe between the tags of a page, with only what the policy allows.
+
+    Args:
+        text: HTML of any origin, well-formed or not.
+        policy: `"comment"` (paragraphs, emphasis, lists, https links), `"none"` (text only), or a policy of your own,
+            made once and kept.
+
+    Raises:
+        ContentTooLarge: The text is longer than the policy's `max_length`.
+        ConfigError: There is no policy of that name.
+    """
+    if isinstance(policy, HTMLPolicy):
+        return policy.clean(text)
+    preset = _PRESETS.get(policy)
+    if preset is None:
+        raise ConfigError("sanitize_html(policy=)", policy, 'write "comment", "none" or an HTMLPolicy')
+    return preset.clean(text)
+
+
+def strip_html(text: str) -> str:
+    """Return the text without any markup, still escaped: `&lt;` stays `&lt;`, so that it is safe in a page as it is."""
+    return _PRESETS["none"].clean(text)
+
+
+def _restless(tags: Set[str]) -> re.Pattern[str] | None:
+    # Taking an element away can leave a nesting that no parser builds: the <table> of <p><table><td><p> gone, a <p> is
+    # left in a <p>, and parsing that again gives something else. Only elements that hold a scope open do this (HTML
+    # standard, sections 13.2.4.2 and 13.2.4.3), so only text that names one pays for a second pass.
+    if not tags:
+        return None
+    names = sorted(RESTLESS | (UNSETTLING - tags))
+    return re.compile("<(?:" + "|".join(names) + ")", re.IGNORECASE)
+
+
+def _check_tags(tags: Set[str]) -> None:
+    for tag in tags:
+        if not isinstance(tag, str) or not _NAME.match(tag):
+            raise ConfigError("HTMLPolicy(tags=)", tag, "write element names in lower case, such as 'p'")
+        if tag in ACTIVE_ELEMENTS:
+            raise ConfigError("HTMLPolicy(tags=)", tag, "leave it away: it runs, loads or hides something in a page")
+
+
+def _check_attributes(attributes: Mapping[str, Set[str]], tags: Set[str], link_rel: str | None) -> None:
+    for tag, names in attributes.items():
+        if tag != "*" and tag not in tags:
+            raise ConfigError("HTMLPolicy(attributes=)", tag, "list the element in tags too, or leave it away")
+        if isinstance(names, str):
+            raise ConfigError("HTMLPolicy(attributes=)", names, "give a set of names, such as {'href'}")
+        for name in names:
+            if not isinstance(name, str) or not _NAME.match(name):
+                raise ConfigError("HTMLPolicy(attributes=)", name, "write attribute names in lower case")
+            if name.startswith("on") or name in ACTIVE_ATTRIBUTES:
+                raise ConfigError("HTMLPolicy(attributes=)", name, "leave it away: scripts and styles hang on it")
+        if "rel" in names and link_rel is not None:
+            raise ConfigError("HTMLPolicy(attributes=)", "rel", "leave it away, or set link_rel=None")
+
+
+def _check_schemes(schemes: Set[str]) -> None:
+    for scheme in schemes:
+        if not isinstance(scheme, str) or not _SCHEME.match(scheme):
+            raise ConfigError("HTMLPolicy(url_schemes=)", scheme, "write schemes in lower case, such as 'https'")
+        if scheme in ACTIVE_SCHEMES:
+            raise ConfigError("HTMLPolicy(url_schemes=)", scheme, "leave it away: such a URL runs or reads something")
+
+
+_PRESETS = {"comment": HTMLPolicy.comment(), "none": HTMLPolicy.none()}
