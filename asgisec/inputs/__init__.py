@@ -6,9 +6,11 @@ makes one place safe by what it does there, whatever the input holds.
 
 from typing import TYPE_CHECKING, Any
 
-from asgisec.inputs.email import Email
+from asgisec.inputs.email_address import Email
 from asgisec.inputs.hooks import decode_hook, encode_hook, is_validated_text, schema_hook
 from asgisec.inputs.html import HTMLPolicy, sanitize_html, strip_html
+from asgisec.inputs.paths import SafeDirectory
+from asgisec.inputs.serving import FileApp, file_response
 from asgisec.inputs.sql import like_escape, sort_key
 from asgisec.inputs.text import PlainText, SafeHTML, Slug, Username, ValidatedText
 
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Email",
+    "FileApp",
     "HTMLPolicy",
     "PlainText",
+    "SafeDirectory",
     "SafeHTML",
     "Slug",
     "StrictModel",
@@ -26,6 +30,7 @@ __all__ = [
     "ValidatedText",
     "decode_hook",
     "encode_hook",
+    "file_response",
     "is_validated_text",
     "like_escape",
     "sanitize_html",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 from pydantic import BeforeValidator, Strict
@@ -14,7 +14,6 @@ from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, Val
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
-    from typing_extensions import LiteralString
 
     from asgisec.inputs.text import ValidatedText
 
@@ -65,18 +64,24 @@ def _hidden_lines(error: ValidationError) -> Iterator[InitErrorDetails]:
 
 
 def _kind_of_error(kind: str, message: str, context: dict[str, Any]) -> PydanticCustomError:
-    return PydanticCustomError(cast("LiteralString", kind), cast("LiteralString", message), context or None)
+    return PydanticCustomError(kind, message, context or None)
 
 
 def _is_written_as_another(kind: Any) -> bool:
     origin = typing.get_origin(kind) or kind
-    return isinstance(origin, type) and issubclass(origin, _FROM_TEXT + _FROM_ARRAY) and not issubclass(origin, str | int)
+    return (
+        isinstance(origin, type) and issubclass(origin, _FROM_TEXT + _FROM_ARRAY) and not issubclass(origin, str | int)
+    )
 
 
 def _leniency(kind: Any) -> tuple[Any, ...]:
     origin = typing.get_origin(kind) or kind
     # Lenient pydantic would also take a number for a moment or a duration.
-    return (Strict(strict=False), BeforeValidator(_no_number)) if issubclass(origin, _FROM_TEXT[1:4]) else (Strict(strict=False),)
+    return (
+        (Strict(strict=False), BeforeValidator(_no_number))
+        if issubclass(origin, _FROM_TEXT[1:4])
+        else (Strict(strict=False),)
+    )
 
 
 def _no_number(value: Any) -> Any:

@@ -82,7 +82,7 @@ class HTMLPolicy:
         _check_tags(self.tags)
         _check_attributes(self.attributes, self.tags, self.link_rel)
         _check_schemes(self.url_schemes)
-        if isinstance(self.max_length, bool) or not isinstance(self.max_length, int) or self.max_length < 1:
+        if not _is_count(self.max_length):
             raise ConfigError("HTMLPolicy(max_length=)", self.max_length, "give a number of characters above zero")
         frozen = {tag: frozenset(names) for tag, names in self.attributes.items()}
         object.__setattr__(self, "tags", frozenset(self.tags))
@@ -181,7 +181,7 @@ def _restless(tags: Set[str]) -> re.Pattern[str] | None:
 
 def _check_tags(tags: Set[str]) -> None:
     for tag in tags:
-        if not isinstance(tag, str) or not _NAME.match(tag):
+        if not _is_named(tag, _NAME):
             raise ConfigError("HTMLPolicy(tags=)", tag, "write element names in lower case, such as 'p'")
         if tag in ACTIVE_ELEMENTS:
             raise ConfigError("HTMLPolicy(tags=)", tag, "leave it away: it runs, loads or hides something in a page")
@@ -194,7 +194,7 @@ def _check_attributes(attributes: Mapping[str, Set[str]], tags: Set[str], link_r
         if isinstance(names, str):
             raise ConfigError("HTMLPolicy(attributes=)", names, "give a set of names, such as {'href'}")
         for name in names:
-            if not isinstance(name, str) or not _NAME.match(name):
+            if not _is_named(name, _NAME):
                 raise ConfigError("HTMLPolicy(attributes=)", name, "write attribute names in lower case")
             if name.startswith("on") or name in ACTIVE_ATTRIBUTES:
                 raise ConfigError("HTMLPolicy(attributes=)", name, "leave it away: scripts and styles hang on it")
@@ -204,10 +204,18 @@ def _check_attributes(attributes: Mapping[str, Set[str]], tags: Set[str], link_r
 
 def _check_schemes(schemes: Set[str]) -> None:
     for scheme in schemes:
-        if not isinstance(scheme, str) or not _SCHEME.match(scheme):
+        if not _is_named(scheme, _SCHEME):
             raise ConfigError("HTMLPolicy(url_schemes=)", scheme, "write schemes in lower case, such as 'https'")
         if scheme in ACTIVE_SCHEMES:
             raise ConfigError("HTMLPolicy(url_schemes=)", scheme, "leave it away: such a URL runs or reads something")
+
+
+def _is_named(name: object, grammar: re.Pattern[str]) -> bool:
+    return isinstance(name, str) and grammar.match(name) is not None
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 _PRESETS = {"comment": HTMLPolicy.comment(), "none": HTMLPolicy.none()}

@@ -57,7 +57,7 @@ class StrictModel(BaseModel):
             _within_another.reset(token)
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: PLW3201
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         for field in cls.__pydantic_fields__.values():
             read_from_json(field)
         return handler(source)

@@ -1,9 +1,9 @@
 r"""What SQL parameters cannot carry: the name to sort by, and the special characters of `LIKE`.
 
-Every value of a statement travels as a parameter, beside the statement; nothing that a value holds can then change what
-the statement says. Two things remain. An identifier is part of the statement itself, so it is chosen from a list of your
-own (`sort_key`), never taken from the request. And a pattern is a value with a small language in it, so what people
-search for is escaped before it becomes a part of one (`like_escape`).
+Every value of a statement travels as a parameter, beside the statement; nothing that a value holds can then change
+what the statement says. Two things remain. An identifier is part of the statement itself, so it is chosen from a list
+of your own (`sort_key`), never taken from the request. And a pattern is a value with a small language in it, so what
+people search for is escaped before it becomes a part of one (`like_escape`).
 
 A name that is not in the list raises `ValueError` with a fixed text.
 
@@ -30,8 +30,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?\Z
 def sort_key(allowed: Mapping[str, Any] | Iterable[str]) -> Callable[[str], Any]:
     """Return a function that turns a name from a request into something that is safe after `ORDER BY`.
 
-    What it returns is always made of your own list, never of the request: a name that is not listed raises `ValueError`.
-    A leading `-` asks for descending order.
+    What it returns is always made of your own list, never of the request: a name that is not listed raises
+    `ValueError`. A leading `-` asks for descending order.
 
     Args:
         allowed: The names a request may use. A mapping leads from each to a column object, such as SQLAlchemy's, or to
@@ -47,15 +47,16 @@ def sort_key(allowed: Mapping[str, Any] | Iterable[str]) -> Callable[[str], Any]
         raise ConfigError("sort_key(allowed=)", allowed, "list at least one name")
     choices: dict[str, Any] = {}
     for name, column in columns.items():
-        if not isinstance(name, str) or not name or name.startswith("-"):
+        if not _is_name(name):
             raise ConfigError("sort_key(allowed=)", name, "write names as text, without a leading hyphen")
         choices[name] = _ascending(column)
         choices["-" + name] = _descending(column)
 
     def chosen(name: str) -> Any:
-        if not isinstance(name, str) or name not in choices:
-            raise ValueError("this is not a name to sort by")
-        return choices[name]
+        try:
+            return choices[name]
+        except (KeyError, TypeError):  # a list or a dict is no key
+            raise ValueError("this is not a name to sort by") from None
 
     return chosen
 
@@ -78,6 +79,10 @@ def like_escape(text: str, *, escape: str = "\\") -> str:
     if not isinstance(text, str):
         raise ValueError("what is searched for must be text")  # noqa: TRY004 - bad input is a ValueError here
     return text.replace(escape, escape * 2).replace("%", escape + "%").replace("_", escape + "_")
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and name != "" and not name.startswith("-")
 
 
 def _ascending(column: Any) -> Any:

@@ -65,13 +65,13 @@ class ValidatedText(str):
         raise NotImplementedError
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:  # noqa: PLW3201
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         from asgisec.inputs import _pydantic  # noqa: PLC0415 - pydantic is an extra of this module
 
         return _pydantic.core_schema_of(cls)
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:  # noqa: PLW3201
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
         return cls.json_schema()
 
 
@@ -206,7 +206,7 @@ class SafeHTML(ValidatedText):
         super().__init_subclass__()
         cls._policy = cls._policy if policy is None else policy
 
-    def __html__(self) -> str:  # noqa: PLW3201
+    def __html__(self) -> str:
         """Return the text for a page, as it is."""
         return str(self)
 

@@ -54,7 +54,7 @@ class Email(ValidatedText):
         return {"type": "string", "format": "email", "maxLength": _MAX_LENGTH}
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:  # noqa: PLW3201
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         _library()
         return super().__get_pydantic_core_schema__(source, handler)
 
