@@ -1,10 +1,11 @@
 """Opening a name below a directory so that no part of the way leads out of it. Three means, the strongest first.
 
 `Kernel` asks Linux to do it in one call (openat2 with RESOLVE_BENEATH). `Walker` follows the path itself, one name at a
-time, each opened in the directory before it and none through a symbolic link that it has not read; it is what other Unix
-systems get. Between the check and the use of a name neither leaves a moment in which another process could put something
-else in its place, because what is checked is what is opened. `Checker` is for systems without directory descriptors,
-Windows among them: it looks where a path leads before it opens and again afterwards, which leaves such a moment.
+time, each opened in the directory before it and none through a symbolic link that it has not read; it is what other
+Unix systems get. Between the check and the use of a name neither leaves a moment in which another process could put
+something else in its place, because what is checked is what is opened. `Checker` is for systems without directory
+descriptors, Windows among them: it looks where a path leads before it opens and again afterwards, which leaves such a
+moment.
 
 The law: a path may go through symbolic links, relative ones or absolute ones that name the base, as long as every step
 of it stays below the base. All three raise `OSError`; an escape is EXDEV, as the kernel has it.
@@ -17,7 +18,7 @@ import stat
 import sys
 from collections.abc import Callable
 from functools import cache
-from typing import Protocol
+from typing import Protocol, Self
 
 __all__ = ["Beneath", "Checker", "Kernel", "Walker", "strongest"]
 
@@ -103,12 +104,8 @@ class Kernel(Walker):
             if not undecided and (must_exist or error.errno != errno.ENOENT):
                 raise
         else:
-            try:
-                name = os.readlink(f"/proc/self/fd/{descriptor}")
-            except OSError:  # no /proc here
-                name = ""
-            finally:
-                os.close(descriptor)
+            name = _name_of(descriptor)
+            os.close(descriptor)
             # Anything else is a base that was moved, or a kernel that sees it from another root: names tell then.
             if name == self.base or name.startswith(self.base + "/"):
                 return name
@@ -130,24 +127,19 @@ class Checker:
         real = self.resolve(path, must_exist=False)
         descriptor = os.open(real, flags | _ALWAYS, mode)
         try:
-            now = self.resolve(path, must_exist=True)
-            if not os.path.samestat(os.fstat(descriptor), os.lstat(now)):
-                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-        except BaseException:
+            inside = os.path.samestat(os.fstat(descriptor), os.lstat(self.resolve(path, must_exist=True)))
+        except OSError:
+            inside = False
+        if not inside:
             os.close(descriptor)
-            raise
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         return descriptor
 
     def resolve(self, path: str, *, must_exist: bool) -> str:
         """Return where `path` leads."""
-        joined = os.path.join(self.base, path)
-        if (
-            path.endswith(("/", "/."))
-            and os.path.lexists(joined.rstrip("/."))
-            and not os.path.isdir(joined.rstrip("/."))
-        ):
+        real = os.path.realpath(os.path.join(self.base, path), strict=must_exist)
+        if path.endswith(("/", "/.")) and os.path.lexists(real) and not os.path.isdir(real):
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        real = os.path.realpath(joined, strict=must_exist)
         if real != self.base and not real.startswith(os.path.join(self.base, "")):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         return real
@@ -170,7 +162,7 @@ class _Walk:
         self._held = [os.open(base, _DIRECTORY)]
         self._links = 0
 
-    def __enter__(self) -> "_Walk":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -262,6 +254,13 @@ def _openat2(base: str, path: str, flags: int, mode: int) -> int:
         raise OSError(code, os.strerror(code))
     finally:
         os.close(directory)
+
+
+def _name_of(descriptor: int) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:  # no /proc here
+        return ""
 
 
 def _kernel_answers(base: str) -> bool:

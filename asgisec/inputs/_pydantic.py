@@ -1,5 +1,7 @@
 """What pydantic is told: how a type of text is made, what a strict model reads from JSON, and to echo nothing."""
 
+import functools
+import operator
 import types
 import typing
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ _HIDDEN = "(hidden)"
 
 # Types that JSON writes as something else. Strict pydantic takes their JSON form only where it parses the JSON itself.
 _FROM_TEXT = (bytes, date, time, timedelta, Decimal, Enum, UUID)
+_UNIONS = {typing.Union, types.UnionType}
 _FROM_ARRAY = (set, frozenset, tuple)
 
 
@@ -33,7 +36,7 @@ def core_schema_of(kind: "type[ValidatedText]") -> CoreSchema:
         try:
             return kind(value)
         except ValueError as error:
-            # pydantic would report a ValueError beside the whole input; the lines of a ValidationError it takes as they are.
+            # pydantic reports a ValueError beside the whole input; the lines of a ValidationError it takes as they are.
             line = InitErrorDetails(type=_kind_of_error("value_error", str(error), {}), loc=(), input=_HIDDEN)
             raise ValidationError.from_exception_data(kind.__name__, [line]) from None
 
@@ -47,7 +50,7 @@ def hidden(error: ValidationError) -> ValidationError:
 
 
 def read_from_json(field: "FieldInfo") -> None:
-    """Let a field of a strict model read its JSON form, in whatever way the JSON was parsed; done twice, it is done once."""
+    """Let a field of a strict model read its JSON form, whoever parsed the JSON. Doing it twice is doing it once."""
     if any(isinstance(item, Strict) for item in field.metadata):
         return
     if _is_written_as_another(field.annotation):
@@ -98,7 +101,7 @@ def _rewritten(kind: Any, *, outermost: bool = False) -> Any:
         return Annotated[(_rewritten(parts[0]), *parts[1:])]
     if origin is not None and origin is not typing.Literal and parts:
         inner = tuple(_rewritten(part) for part in parts)
-        kind = typing.Union[inner] if origin in {typing.Union, types.UnionType} else origin[inner]
+        kind = functools.reduce(operator.or_, inner) if origin in _UNIONS else origin[inner]
     if outermost or not _is_written_as_another(kind):
         return kind
     return Annotated[(kind, *_leniency(kind))]

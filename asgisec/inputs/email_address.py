@@ -19,8 +19,8 @@ _MAX_LENGTH = 320
 class Email(ValidatedText):
     """One plain address, `local@domain`, with its domain in lower case; no name beside it, nothing in quotes.
 
-    A quoted local part and a display name are where addresses smuggle a second one, or a header, past a check. Nothing is
-    looked up: that an address is well-formed does not make it anybody's, which only a message to it can show.
+    A quoted local part and a display name are where addresses smuggle a second one, or a header, past a check. Nothing
+    is looked up: that an address is well-formed does not make it anybody's, which only a message to it can show.
 
     Raises:
         ValueError: The text is no such address.

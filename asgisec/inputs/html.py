@@ -9,8 +9,8 @@ The rules:
 - The answer is settled: cleaning it once more changes nothing.
 - The length is checked before the parser sees a character.
 
-Text that is too long raises `ContentTooLarge`, a 413 and a `ValueError`; what is not text raises `ValueError`. A half of
-a surrogate pair becomes U+FFFD, as in a browser.
+Text that is too long raises `ContentTooLarge`, a 413 and a `ValueError`; what is not text raises `ValueError`. A half
+of a surrogate pair becomes U+FFFD, as in a browser.
 
 The answer belongs between tags. It is not made for attributes, scripts, style sheets or URLs, where other characters
 are special.
@@ -22,7 +22,8 @@ are special.
 """
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, Self
@@ -61,17 +62,17 @@ class HTMLPolicy:
             scripts find elements by (`id`, `name`) cannot be listed.
         url_schemes: The schemes a link or an image may have.
         relative_urls: Whether URLs without a scheme may stay. `//host/path` is one of them.
-        link_rel: What every link says in `rel`: the page a link opens gets no handle and no address of yours, and search
-            engines do not count it. `None` leaves `rel` away.
+        link_rel: What every link says in `rel`: the page a link opens gets no handle and no address of yours, and
+            search engines do not count it. `None` leaves `rel` away.
         max_length: The longest text that is parsed, in code points.
 
     Raises:
         ConfigError: An option that is misspelt, or that would let something run.
     """
 
-    tags: Set[str] = frozenset()
-    attributes: Mapping[str, Set[str]] = field(default_factory=dict, hash=False)
-    url_schemes: Set[str] = frozenset({"https"})
+    tags: AbstractSet[str] = frozenset()
+    attributes: Mapping[str, AbstractSet[str]] = field(default_factory=dict, hash=False)
+    url_schemes: AbstractSet[str] = frozenset({"https"})
     relative_urls: bool = False
     link_rel: str | None = "noopener noreferrer nofollow ugc"
     max_length: int = _MAX_LENGTH
@@ -169,7 +170,7 @@ def strip_html(text: str) -> str:
     return _PRESETS["none"].clean(text)
 
 
-def _restless(tags: Set[str]) -> re.Pattern[str] | None:
+def _restless(tags: AbstractSet[str]) -> re.Pattern[str] | None:
     # Taking an element away can leave a nesting that no parser builds: the <table> of <p><table><td><p> gone, a <p> is
     # left in a <p>, and parsing that again gives something else. Only elements that hold a scope open do this (HTML
     # standard, sections 13.2.4.2 and 13.2.4.3), so only text that names one pays for a second pass.
@@ -179,7 +180,7 @@ def _restless(tags: Set[str]) -> re.Pattern[str] | None:
     return re.compile("<(?:" + "|".join(names) + ")", re.IGNORECASE)
 
 
-def _check_tags(tags: Set[str]) -> None:
+def _check_tags(tags: AbstractSet[str]) -> None:
     for tag in tags:
         if not _is_named(tag, _NAME):
             raise ConfigError("HTMLPolicy(tags=)", tag, "write element names in lower case, such as 'p'")
@@ -187,7 +188,7 @@ def _check_tags(tags: Set[str]) -> None:
             raise ConfigError("HTMLPolicy(tags=)", tag, "leave it away: it runs, loads or hides something in a page")
 
 
-def _check_attributes(attributes: Mapping[str, Set[str]], tags: Set[str], link_rel: str | None) -> None:
+def _check_attributes(attributes: Mapping[str, AbstractSet[str]], tags: AbstractSet[str], link_rel: str | None) -> None:
     for tag, names in attributes.items():
         if tag != "*" and tag not in tags:
             raise ConfigError("HTMLPolicy(attributes=)", tag, "list the element in tags too, or leave it away")
@@ -202,7 +203,7 @@ def _check_attributes(attributes: Mapping[str, Set[str]], tags: Set[str], link_r
             raise ConfigError("HTMLPolicy(attributes=)", "rel", "leave it away, or set link_rel=None")
 
 
-def _check_schemes(schemes: Set[str]) -> None:
+def _check_schemes(schemes: AbstractSet[str]) -> None:
     for scheme in schemes:
         if not _is_named(scheme, _SCHEME):
             raise ConfigError("HTMLPolicy(url_schemes=)", scheme, "write schemes in lower case, such as 'https'")

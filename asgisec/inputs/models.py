@@ -31,8 +31,8 @@ class StrictModel(BaseModel):
       times, UUIDs, decimals, enumerations, sets, tuples, bytes) is read from its JSON form. pydantic's own strict mode
       refuses those where a framework parses the JSON itself before it asks pydantic, as FastAPI does.
     - Strings lose white space at both ends.
-    - In the errors, and so in FastAPI's 422 and in logs, `input` is "(hidden)": a password in the wrong field stays where
-      it was. The names of undeclared fields are shown.
+    - In the errors, and so in FastAPI's 422 and in logs, `input` is "(hidden)": a password in the wrong field stays
+      where it was. The names of undeclared fields are shown.
 
     A model of your own is a subclass; its `model_config` adds to this one's.
 

@@ -2,10 +2,10 @@
 
 The rules:
 
-- A path is relative text with `/` between its names. Absolute paths, `..`, backslashes, drive letters, control characters
-  and lone surrogates are refused before the file system is asked, whatever the system would make of them; so is a path
-  that names the directory itself. On Windows, device names, streams (`file.txt:x`) and names that end in a dot or a space
-  are refused too.
+- A path is relative text with `/` between its names. Absolute paths, `..`, backslashes, drive letters, control
+  characters and lone surrogates are refused before the file system is asked, whatever the system would make of them; so
+  is a path that names the directory itself. On Windows, device names, streams (`file.txt:x`) and names that end in a
+  dot or a space are refused too.
 - Percent signs are literal: the server has decoded the URL once already, and nobody decodes it again.
 - Symbolic links are followed as long as they stay inside. That a path is prefixed like the directory
   (`/srv/files-private` beside `/srv/files`) is nothing to it.
@@ -85,14 +85,13 @@ class SafeDirectory:
     __slots__ = ("_beneath", "base")
 
     def __init__(self, base: str | os.PathLike[str]) -> None:
-        given = os.fspath(base) if isinstance(base, str | os.PathLike) else ""
-        if not given or not os.path.isdir(given):
+        if not os.fspath(base) or not Path(base).is_dir():
             raise ConfigError("SafeDirectory(base=)", base, "give the path of a directory that exists")
-        real = os.path.realpath(given)
-        if os.path.dirname(real) == real:
-            raise ConfigError("SafeDirectory(base=)", base, "give a directory below the root, with nothing else in it")
-        self.base = Path(real)
-        self._beneath = strongest(real, (os.path.abspath(given),))
+        self.base = Path(base).resolve()
+        if self.base == self.base.parent:
+            raise ConfigError("SafeDirectory(base=)", base, "give a directory below the root, for these files only")
+        # Not resolved: a link in the directory may name it as it was given here.
+        self._beneath = strongest(str(self.base), (str(Path(base).absolute()),))
 
     def __repr__(self) -> str:
         return f"SafeDirectory({str(self.base)!r})"
@@ -118,11 +117,11 @@ class SafeDirectory:
         return Path(resolved)
 
     def open(self, user_path: str | os.PathLike[str], mode: str = "rb", **options: Any) -> IO[Any]:
-        """Open a file inside the directory. No link and no race leads to one outside, and none but regular files open.
+        """Open a file inside the directory; no link and no race leads to one outside, and only regular files open.
 
         Args:
             user_path: The path from outside, already decoded once, relative to the directory.
-            mode: As for the built-in `open`, but bytes are the default. What `"w"`, `"x"` and `"a"` make is made inside.
+            mode: As for the built-in `open`, but bytes are the default. What `"w"`, `"x"` and `"a"` make is inside.
             options: `buffering`, `encoding`, `errors`, `newline` of the built-in `open`.
 
         Raises:
@@ -136,7 +135,7 @@ class SafeDirectory:
             return self._opened(path, flags)
 
         try:
-            return open(path, mode, opener=opener, **options)  # noqa: PTH123 - SIM115 the opener is the point
+            return open(path, mode, opener=opener, **options)
         except UnicodeEncodeError as error:
             _refuse(error)
 
@@ -148,15 +147,20 @@ class SafeDirectory:
             descriptor = self._beneath.open(path, asked, 0o666 if flags & os.O_CREAT else 0)
         except OSError as error:
             _refuse(error)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            if flags & os.O_TRUNC:
-                os.ftruncate(descriptor, 0)
-        except BaseException:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if flags & os.O_TRUNC:
+            _empty(descriptor)
         return descriptor
+
+
+def _empty(descriptor: int) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+    except OSError:
+        os.close(descriptor)
+        raise
 
 
 def _accepted(user_path: object) -> str:

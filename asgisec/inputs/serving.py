@@ -3,9 +3,9 @@
 The rules:
 
 - The descriptor that was checked is the one that is sent, for its whole length, whatever happens to the name meanwhile.
-- Everything is a download, `Content-Disposition: attachment` with the file's own name. With `inline=True` only types that
-  run nothing are shown in the page (images but SVG, audio, video, PDF, plain text); HTML, SVG and XML, which would run
-  with your origin's rights, stay downloads.
+- Everything is a download, `Content-Disposition: attachment` with the file's own name. With `inline=True` only types
+  that run nothing are shown in the page (images but SVG, audio, video, PDF, plain text); HTML, SVG and XML, which would
+  run with your origin's rights, stay downloads.
 - `X-Content-Type-Options: nosniff`, so that no browser makes something else of a type.
 - `ETag`, `Last-Modified` and ranges as in Starlette; `If-None-Match` is answered with 304.
 
@@ -26,6 +26,7 @@ import weakref
 from collections.abc import Mapping
 from http import HTTPStatus
 from mimetypes import guess_type
+from pathlib import Path
 
 import anyio.to_thread
 from starlette.datastructures import Headers
@@ -87,6 +88,7 @@ class FileApp:
         self._headers = dict(headers or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
             return
@@ -155,7 +157,7 @@ def _opened(directory: SafeDirectory, user_path: str) -> tuple[int, str]:
     with directory.open(user_path) as file:
         descriptor = os.dup(file.fileno())
     for name in (f"/proc/self/fd/{descriptor}", f"/dev/fd/{descriptor}"):
-        if os.path.exists(name):
+        if Path(name).exists():
             return descriptor, name
     # Windows has no such names. There the file is opened once more, by its own.
     return descriptor, str(directory.resolve(user_path))

@@ -50,6 +50,7 @@ class ValidatedText(str):
     __slots__ = ()
 
     def __new__(cls, value: str) -> Self:
+        """Check `value`; raises `ValueError`."""
         if not isinstance(value, str):
             raise ValueError("text is needed here")  # noqa: TRY004 - bad input is a ValueError here, whatever is bad
         return super().__new__(cls, cls.checked(str(value)))
@@ -191,8 +192,8 @@ class PlainText(ValidatedText):
 class SafeHTML(ValidatedText):
     """HTML that has been through `sanitize_html`: it takes any text and keeps what its policy allows.
 
-    Template engines that know `__html__` (Jinja2, Django's `conditional_escape`) put it into a page as it is. What is made
-    from it by joining or slicing is plain `str` again. Another policy is a subclass:
+    Template engines that know `__html__` (Jinja2, Django's `conditional_escape`) put it into a page as it is. What is
+    made from it by joining or slicing is plain `str` again. Another policy is a subclass:
     `class Article(SafeHTML, policy=HTMLPolicy(tags={"p", "h2"})): ...`.
 
     Args:
