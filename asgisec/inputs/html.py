@@ -138,7 +138,8 @@ class HTMLPolicy:
         return nh3.Cleaner(
             tags=set(self.tags),
             clean_content_tags=set(DROPPED_WITH_CONTENT),
-            attributes={tag: set(names) for tag, names in attributes.items()},
+            # Without an entry of its own, "*" would mean the library's default, not nothing.
+            attributes={"*": set()} | {tag: set(names) for tag, names in attributes.items()},
             url_schemes=set(self.url_schemes),
             url_relative="pass_through" if self.relative_urls else "deny",
             link_rel=self.link_rel,
