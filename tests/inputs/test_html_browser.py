@@ -24,7 +24,9 @@ POLICIES = {"comment": HTMLPolicy.comment(), "wide": WIDE}
 
 
 def armed(vectors: dict[str, str]) -> dict[str, str]:
-    return {name: text.replace("FIRE", f"fired(/{number}/.source)") for number, (name, text) in enumerate(vectors.items())}
+    return {
+        name: text.replace("FIRE", f"fired(/{number}/.source)") for number, (name, text) in enumerate(vectors.items())
+    }
 
 
 ATTACKS = armed(LIVE | DORMANT)
