@@ -71,25 +71,32 @@ def _kind_of_error(kind: str, message: str, context: dict[str, Any]) -> Pydantic
 
 
 def _is_written_as_another(kind: Any) -> bool:
+    return _is_subclass(kind, *_FROM_TEXT, *_FROM_ARRAY)
+
+
+def _is_subclass(kind: Any, *bases: type) -> bool:
     origin = typing.get_origin(kind) or kind
-    return (
-        isinstance(origin, type) and issubclass(origin, _FROM_TEXT + _FROM_ARRAY) and not issubclass(origin, str | int)
-    )
+    return isinstance(origin, type) and issubclass(origin, bases)
 
 
 def _leniency(kind: Any) -> tuple[Any, ...]:
-    origin = typing.get_origin(kind) or kind
-    # Lenient pydantic would also take a number for a moment or a duration.
-    return (
-        (Strict(strict=False), BeforeValidator(_no_number))
-        if issubclass(origin, _FROM_TEXT[1:4])
-        else (Strict(strict=False),)
-    )
+    # Lenient pydantic would also take a number for a moment or a duration, and text for a number that is listed.
+    if _is_subclass(kind, date, time, timedelta):
+        return (Strict(strict=False), BeforeValidator(_no_number))
+    if _is_subclass(kind, Enum) and _is_subclass(kind, int, float):
+        return (Strict(strict=False), BeforeValidator(_no_text))
+    return (Strict(strict=False),)
 
 
 def _no_number(value: Any) -> Any:
     if isinstance(value, int | float | Decimal):
         raise ValueError("a date or time is written as text")  # noqa: TRY004 - pydantic knows a ValueError
+    return value
+
+
+def _no_text(value: Any) -> Any:
+    if isinstance(value, str | bytes):
+        raise ValueError("a number is not written as text")  # noqa: TRY004 - as above
     return value
 
 

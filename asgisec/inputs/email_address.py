@@ -38,6 +38,7 @@ class Email(ValidatedText):
                 parts = email_validator.validate_email(
                     value,
                     check_deliverability=False,
+                    strict=True,
                     allow_display_name=False,
                     allow_quoted_local=False,
                     allow_domain_literal=False,
