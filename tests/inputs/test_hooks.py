@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 from litestar import Litestar, post
-from litestar.params import JSONBody
+from litestar.params import FromPath, JSONBody
 from litestar.testing import TestClient
 
 from asgisec.inputs import Slug, Username, decode_hook, encode_hook, is_validated_text, schema_hook
@@ -54,7 +54,7 @@ def test_what_is_a_type_of_text() -> None:
 
 def test_litestar_takes_them_in_bodies_and_parameters() -> None:
     @post("/people/{slug:str}")
-    async def create(slug: Slug, data: JSONBody[Person]) -> Person:
+    async def create(slug: FromPath[Slug], data: JSONBody[Person]) -> Person:
         return data
 
     app = Litestar([create], type_decoders=[(is_validated_text, decode_hook)])
