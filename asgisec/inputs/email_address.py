@@ -12,8 +12,8 @@ from asgisec.inputs.text import ValidatedText
 
 __all__ = ["Email"]
 
-# RFC 5321 section 4.5.3.1: 64 octets, the @, 255 octets. Checked first: the parser need not see more.
-_MAX_LENGTH = 320
+# RFC 5321 section 4.5.3.1.3: a path is 256 octets with its angle brackets. Checked first: the parser need not see more.
+_MAX_LENGTH = 254
 
 
 class Email(ValidatedText):
@@ -38,7 +38,6 @@ class Email(ValidatedText):
                 parts = email_validator.validate_email(
                     value,
                     check_deliverability=False,
-                    strict=True,
                     allow_display_name=False,
                     allow_quoted_local=False,
                     allow_domain_literal=False,

@@ -213,7 +213,7 @@ def test_json_schema() -> None:
         "type": "string",
     }
     assert properties["slug"]["pattern"] == "^[a-z0-9]+(-[a-z0-9]+)*$"
-    assert properties["mail"]["anyOf"][0] == {"format": "email", "maxLength": 320, "type": "string"}
+    assert properties["mail"]["anyOf"][0] == {"format": "email", "maxLength": 254, "type": "string"}
     assert properties["title"]["maxLength"] == 8
     assert properties["html"]["maxLength"] == 50_000
     assert TypeAdapter(Username).json_schema(mode="serialization")["type"] == "string"

@@ -65,6 +65,7 @@ def plant(root: Path) -> Path:
         "sub/up": "../a.txt",
         "directory": "sub",
         "sub/deep/twice": "../../in-absolute",
+        "sub/deep/absolute": base / "sub/b.txt",
         "itself": ".",
         "base": base,
         "out": "../secret.txt",
@@ -113,6 +114,7 @@ LEGAL = {
     "link up": ("sub/up", "a.txt"),
     "link to a directory": ("directory/b.txt", "sub/b.txt"),
     "link to a link": ("sub/deep/twice", "sub/b.txt"),
+    "absolute link far down": ("sub/deep/absolute", "sub/b.txt"),
     "link to the place itself": ("itself/itself/a.txt", "a.txt"),
     "link to the directory": ("base/sub/base/a.txt".replace("sub/", ""), "a.txt"),
     "path object": (PurePosixPath("sub/b.txt"), "sub/b.txt"),
@@ -244,6 +246,13 @@ def test_what_is_no_file_is_not_opened(tree: Tree, path: str) -> None:
     with pytest.raises((FileNotFoundError, PathNotAllowed)) as caught:
         tree.files.open(path)
     assert caught.value.__context__ is None or caught.value.__suppress_context__
+    assert path not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["nothing", "nothing/below", "a.txt/below", "dangling"])
+def test_what_does_not_exist_is_not_resolved(tree: Tree, path: str) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        tree.files.resolve(path)
     assert path not in str(caught.value)
 
 

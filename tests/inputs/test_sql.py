@@ -22,7 +22,7 @@ table = Table("t", MetaData(), Column("select", Integer), Column("n", Integer))
         pytest.param({"created": "t.created_at"}, "-created", "t.created_at DESC", id="mapping, descending"),
         pytest.param({"größe ↓": "size"}, "größe ↓", "size", id="name of any letters"),
         pytest.param({"s": table.c.select}, "s", "t.select", id="column"),
-        pytest.param({"s": table.c.select}, "-s", "t.select DESC", id="column, descending"),
+        pytest.param({"s": table.c.select}, "-s", 't."select" DESC', id="column, descending"),
     ],
 )
 def test_names_that_are_listed(allowed: set[str], name: str, chosen: str) -> None:

@@ -108,7 +108,7 @@ VALUES = {
     "quote": ("o'hara", "fails"),
     "always true": ("' OR '1'='1", "harm"),
     "always true, commented": ("' OR 1=1 -- ", "harm"),
-    "always true, block comment": ("'/**/OR/**/1=1/**/OR/**/'", "harm"),
+    "always true, block comment": ("'/**/OR/**/1=1/**/OR/**/'1'='1", "harm"),
     "always true by like": ("' OR author LIKE '%", "harm"),
     "always true by comparison": ("' OR 'a' < 'b", "harm"),
     "always true by null": ("' OR author IS NOT NULL -- ", "harm"),
@@ -128,7 +128,7 @@ VALUES = {
     "alter": ("'; ALTER TABLE entries RENAME TO gone; -- ", "harm"),
     "stacked over lines": ("';\nDELETE FROM entries;\n-- ", "harm"),
     "unbalanced": ("')", "fails"),
-    "only a comment": ("' -- ", "fails"),
+    "only a comment": ("' -- ", "harm"),
     "percent": ("%", "harm"),
     "underscore": ("_", "harm"),
     "underscores": ("5__ more", "harm"),
@@ -141,9 +141,8 @@ VALUES = {
     "letter apostrophe": ("ʼ OR 1=1 -- ", "nothing"),
     "escaped unicode": ("\\u0027 OR 1=1 -- ", "nothing"),
     "wide byte": ("\u00bf\u005c' OR 1=1 -- ", "harm"),
-    "backslash": ("\\", "nothing"),
     "backslash and quote": ("\\' OR 1=1 -- ", "harm"),
-    "very long": ("' OR 1=1 OR '" + "x" * 10_000, "harm"),
+    "very long": ("' OR 1=1 -- " + "x" * 10_000, "harm"),
 }
 
 ORDERS = {
