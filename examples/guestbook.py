@@ -35,6 +35,7 @@ entries = Table(
     Column("author", String, nullable=False),
     Column("body", String, nullable=False),
 )
+EVERYTHING = PlainText("")
 order_by = sort_key({"id": entries.c.id, "author": entries.c.author})
 
 
@@ -83,7 +84,7 @@ def create_app(database: str, uploads: SafeDirectory) -> FastAPI:
         return entry
 
     @app.get("/entries")
-    async def find(q: PlainText = PlainText(""), order: str = "id") -> list[dict[str, Any]]:
+    async def find(q: PlainText = EVERYTHING, order: str = "id") -> list[dict[str, Any]]:
         async with engine.connect() as connection:
             try:
                 return await search(connection, q, order)

@@ -1,7 +1,8 @@
 """A headless Chromium for tests, driven over the DevTools protocol.
 
-`find()` names the browser of this machine, or `None`. A page reports to the test by calling `fired(text)`, a function that
-every frame of it has; what was reported is in `Page.fired`, and every URL that it asked the network for in `Page.requests`.
+`find()` names the browser of this machine, or `None`. A page reports to the test by calling `fired(text)`, a function
+that every frame of it has; what was reported is in `Page.fired`, and every URL that it asked the network for in
+`Page.requests`.
 """
 
 import json

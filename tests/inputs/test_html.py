@@ -1,6 +1,7 @@
 """`sanitize_html`, `strip_html` and `HTMLPolicy`, without a browser."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -21,14 +22,24 @@ REL = 'rel="noopener noreferrer nofollow ugc"'
         pytest.param("<p>a<br>b</p>", "<p>a<br>b</p>", id="paragraph"),
         pytest.param("<b>a</b><i>b</i><em>c</em><strong>d</strong>", ..., id="emphasis"),
         pytest.param("<ul><li>a</li></ul><ol><li>b</li></ol>", ..., id="lists"),
-        pytest.param('<a href="https://a.example/?x=1&amp;y=2">l</a>', f'<a href="https://a.example/?x=1&amp;y=2" {REL}>l</a>', id="https link"),
-        pytest.param('<a href="https://a.example" rel="opener">l</a>', f'<a href="https://a.example" {REL}>l</a>', id="rel of the author's"),
+        pytest.param(
+            '<a href="https://a.example/?x=1&amp;y=2">l</a>',
+            f'<a href="https://a.example/?x=1&amp;y=2" {REL}>l</a>',
+            id="https link",
+        ),
+        pytest.param(
+            '<a href="https://a.example" rel="opener">l</a>',
+            f'<a href="https://a.example" {REL}>l</a>',
+            id="rel of the author's",
+        ),
         pytest.param('<a href="http://a.example">l</a>', f"<a {REL}>l</a>", id="http link"),
         pytest.param('<a href="//a.example">l</a>', f"<a {REL}>l</a>", id="link without a scheme"),
         pytest.param('<a href="/logout">l</a>', f"<a {REL}>l</a>", id="relative link"),
         pytest.param('<a href="mailto:a@b.example">l</a>', f"<a {REL}>l</a>", id="mail link"),
         pytest.param('<a href="https:evil">l</a>', f'<a href="https:evil" {REL}>l</a>', id="https link in odd writing"),
-        pytest.param('<a target="_blank" href="https://a.example">l</a>', f'<a href="https://a.example" {REL}>l</a>', id="target"),
+        pytest.param(
+            '<a target="_blank" href="https://a.example">l</a>', f'<a href="https://a.example" {REL}>l</a>', id="target"
+        ),
         pytest.param('<p title="t" lang="en" class="c" id="i">x</p>', "<p>x</p>", id="attributes that are not listed"),
         pytest.param("<div><h1>x</h1></div>", "x", id="elements that are not listed"),
         pytest.param("a<script>b</script>c<style>d</style>e", "ace", id="elements that go with their content"),
@@ -40,8 +51,8 @@ REL = 'rel="noopener noreferrer nofollow ugc"'
         pytest.param("\ud83d\ude00 \ud83d", "\U0001f600 \ufffd", id="surrogates: a pair and a half"),
         pytest.param("x\x00y", "xy", id="NUL"),
     ],
-)  # fmt: skip
-def test_comment(given_text: str, cleaned: str) -> None:
+)
+def test_comment(given_text: str, cleaned: Any) -> None:
     assert sanitize_html(given_text) == (given_text if cleaned is ... else cleaned)
 
 
@@ -95,23 +106,39 @@ def test_policies_are_values() -> None:
         pytest.param(lambda: HTMLPolicy(tags={"svg"}), "it runs, loads or hides", id="svg"),
         pytest.param(lambda: HTMLPolicy(tags={"style"}), "it runs, loads or hides", id="style"),
         pytest.param(lambda: HTMLPolicy(tags={"noscript"}), "it runs, loads or hides", id="noscript"),
-        pytest.param(lambda: HTMLPolicy(attributes={"p": {"lang"}}), "list the element in tags too", id="attributes of no tag"),
-        pytest.param(lambda: HTMLPolicy(tags={"p"}, attributes={"p": "lang"}), "give a set of names", id="attributes as text"),  # type: ignore[dict-item]
-        pytest.param(lambda: HTMLPolicy(tags={"p"}, attributes={"p": {"Lang"}}), "in lower case", id="attribute in capitals"),
+        pytest.param(
+            lambda: HTMLPolicy(attributes={"p": {"lang"}}), "list the element in tags too", id="attributes of no tag"
+        ),
+        pytest.param(
+            lambda: HTMLPolicy(tags={"p"}, attributes={"p": "lang"}),
+            "give a set of names",
+            id="attributes as text",  # type: ignore[dict-item]
+        ),
+        pytest.param(
+            lambda: HTMLPolicy(tags={"p"}, attributes={"p": {"Lang"}}), "in lower case", id="attribute in capitals"
+        ),
         pytest.param(lambda: HTMLPolicy(tags={"p"}, attributes={"p": {"onclick"}}), "got 'onclick'", id="handler"),
         pytest.param(lambda: HTMLPolicy(tags={"p"}, attributes={"*": {"style"}}), "got 'style'", id="style attribute"),
         pytest.param(lambda: HTMLPolicy(tags={"p"}, attributes={"p": {"id"}}), "got 'id'", id="id"),
         pytest.param(lambda: HTMLPolicy(tags={"img"}, attributes={"img": {"srcset"}}), "got 'srcset'", id="srcset"),
-        pytest.param(lambda: HTMLPolicy(tags={"a"}, attributes={"a": {"rel"}}), "set link_rel=None", id="rel beside link_rel"),
+        pytest.param(
+            lambda: HTMLPolicy(tags={"a"}, attributes={"a": {"rel"}}), "set link_rel=None", id="rel beside link_rel"
+        ),
         pytest.param(lambda: HTMLPolicy(url_schemes={"HTTPS"}), "in lower case", id="scheme in capitals"),
         pytest.param(lambda: HTMLPolicy(url_schemes={"https:"}), "such as 'https'", id="scheme with a colon"),
         pytest.param(lambda: HTMLPolicy(url_schemes={"javascript"}), "got 'javascript'", id="javascript"),
         pytest.param(lambda: HTMLPolicy(url_schemes={"data"}), "got 'data'", id="data"),
         pytest.param(lambda: HTMLPolicy(max_length=0), "HTMLPolicy(max_length=) got 0", id="no length"),
-        pytest.param(lambda: HTMLPolicy(max_length=True), "HTMLPolicy(max_length=) got True", id="length that is no number"),
-        pytest.param(lambda: sanitize_html("", "commment"), "sanitize_html(policy=) got 'commment'", id="unknown policy"),  # type: ignore[arg-type]
+        pytest.param(
+            lambda: HTMLPolicy(max_length=True), "HTMLPolicy(max_length=) got True", id="length that is no number"
+        ),
+        pytest.param(
+            lambda: sanitize_html("", "commment"),
+            "sanitize_html(policy=) got 'commment'",
+            id="unknown policy",  # type: ignore[arg-type]
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrong_options(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         make()
@@ -131,7 +158,7 @@ def test_too_long_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("value", [b"<b>", None, 1, ["<b>"]], ids=["bytes", "nothing", "number", "list"])
 def test_what_is_no_text(value: str) -> None:
-    with pytest.raises(ValueError, match="^HTML must be text$"):
+    with pytest.raises(ValueError, match=r"^HTML must be text$"):
         sanitize_html(value)
 
 
@@ -146,16 +173,41 @@ NAMES = sorted(
     | _html_names.ACTIVE_ELEMENTS
     | {"a", "b", "br", "em", "font", "i", "mi", "mglyph", "mtext", "annotation-xml", "foreignObject", "desc", "x-y"}
 )
-WIDE = HTMLPolicy(tags=set("a b blockquote code div h1 h2 i li ol p pre section span table tbody td th tr ul".split()))
+WIDE = HTMLPolicy(
+    tags={
+        "a",
+        "b",
+        "blockquote",
+        "code",
+        "div",
+        "h1",
+        "h2",
+        "i",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "span",
+        "table",
+        "tbody",
+        "td",
+        "th",
+        "tr",
+        "ul",
+    }
+)
 ODD = HTMLPolicy(tags={"a", "b", "h1", "li", "td"})
 
 tags = st.sampled_from(NAMES) | st.sampled_from(["p", "li", "ul", "a", "b", "i"])
 pieces = st.one_of(
     tags.map("<{}>".format),
     tags.map("</{}>".format),
-    st.sampled_from(["<a href='https://x'>", "<b onclick=x>", "<!--", "-->", "<![CDATA[", "]]>", "&", "&lt;", "<", ">", "\n", "\r"]),
+    st.sampled_from(
+        ["<a href='https://x'>", "<b onclick=x>", "<!--", "-->", "<![CDATA[", "]]>", "&", "&lt;", "<", ">", "\n", "\r"]
+    ),
     st.text(max_size=3),
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +253,10 @@ def piled(tag: str, between: str) -> str:
         pytest.param(piled("<tt a='>{}'>", "<p>x</p>" * 3_000), id="formatting opened anew, with brackets in quotes"),
         pytest.param(piled("<b a={}<", "<p>x</p>" * 3_000), id="formatting opened anew, with open ends"),
         pytest.param(piled("<a b={}>", "<p>x</p>" * 3_000), id="links opened anew"),
-        pytest.param("<p>" + "<b><i><em><u><s><tt><big><font><code>" * 3 + "</p>" + "<p>x" * 12_000, id="formatting of many names"),
+        pytest.param(
+            "<p>" + "<b><i><em><u><s><tt><big><font><code>" * 3 + "</p>" + "<p>x" * 12_000,
+            id="formatting of many names",
+        ),
         pytest.param("<b>" * 16_000, id="nested formatting"),
         pytest.param("<b>" * 3_000 + "<div>" * 5_000 + "</b>" * 3_000, id="formatting that is adopted"),
         pytest.param("<p><table><td>" * 3_500, id="nested tables"),
@@ -214,7 +269,7 @@ def piled(tag: str, between: str) -> str:
         pytest.param("&amp" * 12_000, id="entities"),
         pytest.param("<b " + " ".join(map(str, range(8_000))) + ">", id="attributes"),
     ],
-)  # fmt: skip
+)
 def test_the_longest_attacks_stay_small(text: str) -> None:
     assert len(sanitize_html(text)) < 5_000_000
 

@@ -13,9 +13,10 @@ from tests.inputs.html_vectors import DORMANT, LIVE, POKE
 CHROMIUM = browser.find()
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; name one in ASGISEC_TEST_CHROMIUM")
 
+TEXT = "a b blockquote br code div em h1 h2 h3 hr i img li ol p pre s span strong sub sup ul"
+TABLES = "table tbody td th thead tr dl dt dd figure figcaption section article"
 WIDE = HTMLPolicy(
-    tags=frozenset("a b blockquote br code div em h1 h2 h3 hr i img li ol p pre s span strong sub sup ul".split())
-    | frozenset("table tbody td th thead tr dl dt dd figure figcaption section article".split()),
+    tags={*TEXT.split(), *TABLES.split()},
     attributes={"a": {"href", "title"}, "img": {"src", "alt"}, "*": {"class", "lang", "dir"}},
     url_schemes={"https", "http", "mailto"},
     relative_urls=True,
@@ -86,7 +87,8 @@ def poked(page: browser.Page, script: str, html_texts: list[str]) -> list[str]:
     page.fired.clear()
     page.show("<!doctype html><body>")
     page.evaluate(
-        f"{POKE} (async () => {{ const texts = {json.dumps(html_texts)}; {script}; await poke(document); await later(100) }})()"
+        f"{POKE} (async () => {{ const texts = {json.dumps(html_texts)}; {script};"
+        " await poke(document); await later(100) })()"
     )
     return page.fired
 
@@ -149,12 +151,13 @@ def test_only_what_the_policy_lists_is_left_in_the_tree(page: browser.Page) -> N
             const place = document.createElement('div');
             place.innerHTML = text;
             for (const element of place.querySelectorAll('*'))
-              seen.push([element.localName, element.namespaceURI, [...element.attributes].map(a => a.name), element.protocol]);
+              seen.push([element.localName, element.namespaceURI,
+                [...element.attributes].map(a => a.name), element.protocol]);
           }}
           return seen;
         }})()"""
     )
-    assert {name for name, *_ in found} <= set("a b br em i li ol p strong ul".split())
+    assert {name for name, *_ in found} <= {"a", "b", "br", "em", "i", "li", "ol", "p", "strong", "ul"}
     assert {namespace for _, namespace, *_ in found} == {"http://www.w3.org/1999/xhtml"}
     assert {name for _, _, names, _ in found for name in names} <= {"href", "rel"}
     assert {protocol for name, _, names, protocol in found if "href" in names} == {"https:"}
@@ -162,8 +165,9 @@ def test_only_what_the_policy_lists_is_left_in_the_tree(page: browser.Page) -> N
 
 def test_legal_markup_survives(page: browser.Page) -> None:
     text = (
-        '<p>One <b>b</b> <i>i</i> <em>em</em> <strong>strong</strong><br>two, <a href="https://example.com/?a=1&amp;b=2">'
-        "link</a> &amp; 1 &lt; 2 \u05e9\u05dc\u05d5\u05dd \U0001f469\u200d\U0001f680</p><ul><li>u</li></ul><ol><li>o</li></ol>"
+        "<p>One <b>b</b> <i>i</i> <em>em</em> <strong>strong</strong><br>two, "
+        '<a href="https://example.com/?a=1&amp;b=2">link</a> &amp; '
+        "1 &lt; 2 \u05e9\u05dc\u05d5\u05dd \U0001f469\u200d\U0001f680</p><ul><li>u</li></ul><ol><li>o</li></ol>"
     )
     page.show(f"<!doctype html><title>x</title><body>{sanitize_html(text)}")
     assert page.evaluate("document.body.innerText") == (

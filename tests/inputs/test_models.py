@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
-from pydantic import BaseModel, Field, Strict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Strict, TypeAdapter, ValidationError
 from starlette.testclient import TestClient
 
 import asgisec.inputs
@@ -74,6 +74,7 @@ def from_json(**fields: Any) -> Everything:
     return Everything.model_validate_json(json.dumps(fields))
 
 
+NOTHING = PlainText("")
 WAYS: dict[str, Callable[..., Everything]] = {"python": from_python, "json": from_json, "constructor": Everything}
 
 
@@ -172,13 +173,14 @@ def test_errors_far_down_are_hidden_once() -> None:
 
 
 def test_settings_of_a_subclass_add_up() -> None:
-    class Kept(StrictModel, frozen=True):
+    class Kept(StrictModel):
+        model_config = ConfigDict(frozen=True)
         text: str
 
     kept = Kept(text=" x ")
     assert kept.text == "x"
     with pytest.raises(ValidationError):
-        kept.text = "y"  # type: ignore[misc]
+        kept.text = "y"
 
 
 class Body(BaseModel):
@@ -243,7 +245,7 @@ def client() -> TestClient:
     app = FastAPI()
 
     @app.post("/people/{slug}")
-    def create(slug: Slug, body: Everything, q: PlainText = PlainText("")) -> dict[str, str]:
+    def create(slug: Slug, body: Everything, q: PlainText = NOTHING) -> dict[str, str]:
         return {"slug": slug, "name": body.name, "day": str(body.day), "q": q}
 
     return TestClient(app)

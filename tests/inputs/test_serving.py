@@ -1,7 +1,6 @@
 """`file_response` and `FileApp`: what is sent, as what, and what is not."""
 
 import gc
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ def base(tmp_path: Path) -> Path:
 
 def descriptors() -> int:
     gc.collect()
-    return len(os.listdir("/proc/self/fd")) if HAS_PROC else 0
+    return len(list(Path("/proc/self/fd").iterdir())) if HAS_PROC else 0
 
 
 def mounted(app: FileApp) -> Starlette:
@@ -218,7 +217,7 @@ async def test_the_file_that_was_checked_is_sent_whatever_its_name_leads_to_now(
 
 @pytest.mark.anyio
 async def test_a_server_is_not_asked_to_open_the_file_itself(base: Path) -> None:
-    extensions = {"http.response.pathsend": {}, "http.response.debug": {}}
+    extensions: dict[str, Any] = {"http.response.pathsend": {}, "http.response.debug": {}}
     sent = await run(FileApp(SafeDirectory(base)), scope_of("/a.txt", extensions=extensions))
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     assert list(extensions) == ["http.response.pathsend", "http.response.debug"]

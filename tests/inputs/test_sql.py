@@ -31,11 +31,32 @@ def test_names_that_are_listed(allowed: set[str], name: str, chosen: str) -> Non
 
 @pytest.mark.parametrize(
     "name",
-    ["", "-", "--name", "Name", "name ", " name", "name DESC", "name;", "name--", "name, (select 1)", "1", "name\x00", "nаme",
-     "(CASE WHEN 1=1 THEN name ELSE id END)", "name\n", '"name"', None, 1, ["name"], {"name": 1}, b"name"],
-)  # fmt: skip
+    [
+        "",
+        "-",
+        "--name",
+        "Name",
+        "name ",
+        " name",
+        "name DESC",
+        "name;",
+        "name--",
+        "name, (select 1)",
+        "1",
+        "name\x00",
+        "nаme",
+        "(CASE WHEN 1=1 THEN name ELSE id END)",
+        "name\n",
+        '"name"',
+        None,
+        1,
+        ["name"],
+        {"name": 1},
+        b"name",
+    ],
+)
 def test_names_that_are_not(name: str) -> None:
-    with pytest.raises(ValueError, match="^this is not a name to sort by$"):
+    with pytest.raises(ValueError, match=r"^this is not a name to sort by$"):
         sort_key({"name", "id"})(name)
 
 
