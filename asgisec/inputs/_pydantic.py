@@ -4,7 +4,7 @@ import functools
 import operator
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -106,7 +106,7 @@ def _rewritten(kind: Any, *, outermost: bool = False) -> Any:
         if any(isinstance(item, Strict) for item in parts[1:]):
             return kind
         return Annotated[(_rewritten(parts[0]), *parts[1:])]
-    if origin is not None and origin is not typing.Literal and parts:
+    if parts and (origin in _UNIONS or _is_subclass(origin, Iterable)):
         inner = tuple(_rewritten(part) for part in parts)
         kind = functools.reduce(operator.or_, inner) if origin in _UNIONS else origin[inner]
     if outermost or not _is_written_as_another(kind):

@@ -22,8 +22,8 @@ stay `OSError`.
     >>> uploads = SafeDirectory(tempfile.mkdtemp())
     >>> with uploads.open("report.txt", "w") as file:
     ...     _ = file.write("fine")
-    >>> uploads.open("report.txt").read()
-    b'fine'
+    >>> uploads.resolve("report.txt").read_text()
+    'fine'
     >>> uploads.open("../etc/passwd")
     Traceback (most recent call last):
     asgisec.errors.PathNotAllowed: 400: This path is not allowed.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 import pytest
@@ -16,6 +16,8 @@ from starlette.testclient import TestClient
 
 import asgisec.inputs
 from asgisec.inputs import Email, PlainText, SafeHTML, Slug, StrictModel, Username
+
+Item = TypeVar("Item")
 
 
 class Colour(Enum):
@@ -36,6 +38,10 @@ class Cat(StrictModel):
 
 class Dog(StrictModel):
     kind: Literal["dog"]
+
+
+class Page(StrictModel, Generic[Item]):
+    items: list[Item]
 
 
 class Everything(StrictModel):
@@ -61,6 +67,7 @@ class Everything(StrictModel):
     listed: list[Annotated[date, Strict(strict=True)]] = []
     literal: Literal["a", 1] = "a"
     anything: Any = None
+    page: Page[date] | None = None
     name: Username = Username("ada")
     pet: Annotated[Cat | Dog, Field(discriminator="kind")] | None = None
     children: list["Everything"] = []
@@ -100,6 +107,7 @@ WAYS: dict[str, Callable[..., Everything]] = {"python": from_python, "json": fro
         pytest.param("pair", [1, "2026-01-02"], (1, date(2026, 1, 2)), id="tuple"),
         pytest.param("noted", "2026-01-02", date(2026, 1, 2), id="annotated date"),
         pytest.param("literal", 1, 1, id="literal"),
+        pytest.param("page", {"items": ["2026-01-02"]}, Page[date](items=[date(2026, 1, 2)]), id="generic model"),
         pytest.param("anything", {"x": [1]}, {"x": [1]}, id="anything"),
         pytest.param("name", "eve", Username("eve"), id="username"),
         pytest.param("pet", {"kind": "dog"}, Dog(kind="dog"), id="union"),
@@ -170,6 +178,16 @@ def test_errors_far_down_are_hidden_once() -> None:
     with pytest.raises(ValidationError) as caught:
         Everything.model_validate(value)
     assert [error["loc"][-1] for error in caught.value.errors()] == ["number"]
+
+
+def test_what_json_cannot_say_is_left_as_it_is() -> None:
+    class Odd(StrictModel):
+        kind: type[Colour]
+        call: Callable[[date], date] | None = None
+
+    assert Odd(kind=Colour, call=lambda day: day).kind is Colour
+    with pytest.raises(ValidationError):
+        Odd.model_validate({"kind": "Colour"})
 
 
 def test_settings_of_a_subclass_add_up() -> None:
