@@ -3,6 +3,8 @@
 import doctest
 import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,14 @@ def test_examples_of_the_pages_are_python_with_names_that_exist(page: Path) -> N
         compile(block, page.name, "exec")
         for line in re.findall(r"^from asgisec.*", block, re.MULTILINE):
             exec(line, {})  # noqa: S102 - an import of the documentation
+
+
+def test_plain_callables_need_no_extra() -> None:
+    code = (
+        "import sys, asgisec.inputs as i; i.Username('ada'); i.sanitize_html(''); i.PlainText('ü'); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=DOCS.parent, capture_output=True, check=True, text=True)  # noqa: S603
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert loaded.isdisjoint(
+        {"pydantic", "pydantic_core", "email_validator", "fastapi", "litestar", "msgspec", "sqlalchemy"}
+    )
