@@ -30,6 +30,9 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 _MAX_LINKS = 40  # as Linux: path_resolution(7)
 
+# The walk holds a descriptor for each directory on the way, and a process has as few as 1,024.
+_MAX_DEPTH = 128
+
 # linux/openat2.h; 437 on every architecture but Alpha, which Python's wheels do not know.
 _SYS_OPENAT2 = 437
 _RESOLVE_NO_MAGICLINKS = 0x02
@@ -191,6 +194,8 @@ class _Walk:
             if len(self._todo) == 1:
                 return name or "."
             if name not in {"", "."}:
+                if len(self._held) > _MAX_DEPTH:
+                    raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
                 self._held.append(os.open(name, _DIRECTORY | _NO_FOLLOW, dir_fd=self.here))
                 self.names.append(name)
             self._todo.pop()

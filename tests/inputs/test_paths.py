@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any
@@ -692,6 +692,17 @@ class TestTheWalk:
             walker.open("out-directory/secret.txt", os.O_RDONLY, 0)
         assert resolved.value.errno == opened.value.errno == errno.ELOOP
 
+    def test_the_way_down_is_not_longer_than_a_process_has_descriptors(self, tmp_path: Path) -> None:
+        base = plant(tmp_path)
+        deep = "d/" * (_beneath._MAX_DEPTH + 1)
+        (base / deep).mkdir(parents=True)
+        (base / deep / "a.txt").touch()
+        walker = _beneath.Walker(str(base))
+        os.close(walker.open(deep[2:] + "../a.txt", os.O_RDONLY | os.O_CREAT, 0o600))
+        with pytest.raises(OSError) as caught:  # noqa: PT011
+            walker.open(deep + "a.txt", os.O_RDONLY, 0)
+        assert caught.value.errno == errno.ENAMETOOLONG
+
 
 class TestTheCheck:
     def test_what_was_swapped_in_between_is_closed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -785,3 +796,49 @@ def test_nobody_wins_a_race(tmp_path: Path, means: str, swapped: str, path: str,
             naive += race(lambda name: naive_open(base, name), path, 2_000)[1]
     assert inside > 0
     assert naive > 0
+
+
+@pytest.mark.parametrize("means", ["kernel", "walk"])
+def test_nobody_makes_us_write_outside(tmp_path: Path, means: str) -> None:
+    if means == "kernel" and not LINUX:
+        pytest.skip("this kernel has no openat2")
+    base = plant(tmp_path)
+    (base / "room.txt").write_bytes(HONEST)
+    files = SafeDirectory(base)
+    files._beneath = MEANS[means](str(base), ())
+    with attacker(base, "room.txt", tmp_path / "secret.txt"):
+        for mode in ("wb", "ab", "r+b", "xb"):
+            for _ in range(500):
+                with suppress(PathNotAllowed, FileNotFoundError, FileExistsError), files.open("room.txt", mode) as file:
+                    file.write(b"written")
+    assert (tmp_path / "secret.txt").read_text() == SECRET
+
+
+# Moves a directory out of the base and back, while somebody is on the way up from it.
+MOVE = """
+import os, sys
+inside, outside = sys.argv[1:]
+while True:
+    os.rename(inside, outside)
+    os.rename(outside, inside)
+"""
+
+
+@pytest.mark.parametrize("means", ["kernel", "walk"])
+def test_a_directory_that_is_moved_out_takes_nobody_along(tmp_path: Path, means: str) -> None:
+    if means == "kernel" and not LINUX:
+        pytest.skip("this kernel has no openat2")
+    base = plant(tmp_path)
+    (base / "room").mkdir()
+    (base / "room" / "up").symlink_to("../target.txt")
+    (base / "target.txt").write_bytes(HONEST)
+    (tmp_path / "target.txt").write_text(SECRET)
+    files = SafeDirectory(base)
+    files._beneath = MEANS[means](str(base), ())
+    command = [sys.executable, "-c", MOVE, str(base / "room"), str(tmp_path / "room")]
+    with subprocess.Popen(command) as process:  # noqa: S603
+        try:
+            counts = [race(files.open, "room/up", 1_000) for _ in range(3)]
+        finally:
+            process.kill()
+    assert sum(outside for _, outside in counts) == 0
