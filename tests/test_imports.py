@@ -138,6 +138,16 @@ def test_what_importing_asgisec_loads(loaded: set[str]) -> None:
     assert {"asgisec.stack", "starlette.exceptions", "anyio"} <= loaded
 
 
+def test_the_plain_callables_of_inputs_need_no_extra() -> None:
+    calls = "i.Username('ada'); i.sanitize_html(''); i.PlainText('ü'); i.sort_key({'name'})"
+    code = f"import sys, asgisec.inputs as i; {calls}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True)  # noqa: S603 - our own
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "nh3" in loaded
+    extras = {"pydantic", "pydantic_core", "email_validator", "fastapi", "litestar", "msgspec", "sqlalchemy"}
+    assert loaded.isdisjoint(extras)
+
+
 NAMES = {
     "asgisec": [
         "CORS",
