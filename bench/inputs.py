@@ -1,17 +1,9 @@
-"""What input hardening costs, beside the same work by hand.
-
-Every round runs every variant once, in an order that turns; a figure is the median, over the rounds, of the quotient of
-two variants of the same round. What disturbs one round disturbs both sides of it, and time is the CPU time of this
-thread, so what other processes take is left out. What is measured is checked first.
-
-    python -m bench.inputs
-"""
+"""What input hardening costs, beside the same work by hand and in other packages."""
 
 import os
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -21,8 +13,9 @@ import nh3
 from pydantic import BaseModel, StringConstraints
 
 from asgisec.inputs import PlainText, SafeDirectory, Slug, Username, sanitize_html
+from bench.calls import Against, Call, CallGroup
 
-ROUNDS = 300
+__all__ = ["groups"]
 
 COMMENT = (
     "<p>I <b>really</b> liked this, see <a href='https://example.com/?a=1&amp;b=2'>the <i>other</i> page</a> &amp; "
@@ -30,12 +23,13 @@ COMMENT = (
     "<ul><li>one</li><li>two <em>2</em></li></ul><p>Thanks<br>A.</p>"
 )
 TEXTS = {
-    "a short comment": "Nice <b>work</b>!",
-    "a comment": COMMENT,
-    "a long comment": COMMENT * 20,
-    "an attack": COMMENT + "<img src=x onerror=steal()><script>steal()</script><a href='javascript:steal()'>x</a>",
-    "a comment with a table, cleaned twice": "<table><tr><td>" + COMMENT + "</table>",
+    "short comment": "Nice <b>work</b>!",
+    "comment": COMMENT,
+    "long comment": COMMENT * 20,
+    "attack": COMMENT + "<img src=x onerror=steal()><script>steal()</script><a href='javascript:steal()'>x</a>",
 }
+# A table that goes leaves a nesting that the parser has to settle in a second pass.
+UNSETTLED = {"table": "<table><tr><td>" + COMMENT + "</table>"}
 TAGS = {"a", "b", "br", "em", "i", "li", "ol", "p", "strong", "ul"}
 
 
@@ -54,43 +48,6 @@ def by_bleach(text: str) -> str:
     return str(bleach.clean(text, tags=TAGS, attributes={"a": ["href"]}, protocols=["https"], strip=True))
 
 
-def measured(variants: dict[str, Callable[[], object]], calls: int) -> dict[str, list[float]]:
-    """Return the seconds of each variant in each round."""
-    names = list(variants)
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(ROUNDS):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            call = variants[name]
-            start = time.thread_time()
-            for _ in range(calls):
-                call()
-            seconds[name].append((time.thread_time() - start) / calls)
-    return seconds
-
-
-def report(title: str, variants: dict[str, Callable[[], object]], calls: int, ceiling: float | None = None) -> None:
-    """Print one line per variant: microseconds, and the quotient of the first by it."""
-    seconds = measured(variants, calls)
-    ours = next(iter(variants))
-    print(f"\n{title}")
-    for name, times in seconds.items():
-        quotient = statistics.median(first / other for first, other in zip(seconds[ours], times, strict=True))
-        goal = f"   (at most {ceiling})" if ceiling and name == list(variants)[1] else ""
-        figures = f"{statistics.median(times) * 1e6:9.2f} us"
-        print(f"  {name:34} {figures}" + ("" if name == ours else f"   ours is {quotient:.2f} times this{goal}"))
-
-
-def html() -> None:
-    for title, text in TEXTS.items():
-        assert sanitize_html(text) == by_nh3(text)
-        variants: dict[str, Callable[[], object]] = {
-            "sanitize_html": partial(sanitize_html, text),
-            "nh3.clean, same sets": partial(by_nh3, text),
-            "bleach.clean, same tags": partial(by_bleach, text),
-        }
-        report(f"sanitize_html: {title}, {len(text)} characters", variants, 3, None if "twice" in title else 1.1)
-
-
 def checked_by_hand(base: str, path: str) -> Path:
     real = os.path.realpath(Path(base) / path)
     if os.path.commonpath([base, real]) != base:
@@ -106,26 +63,6 @@ def opened_by_hand(base: str, path: str) -> None:
     checked_by_hand(base, path).open("rb").close()
 
 
-def paths() -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        base = os.path.realpath(directory)
-        for path in ("a.txt", "one/two/three/four/a.txt"):
-            target = Path(base) / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text("x")
-            files = SafeDirectory(base)
-            resolve: dict[str, Callable[[], object]] = {
-                "SafeDirectory.resolve": partial(files.resolve, path),
-                "os.path.realpath and a check": partial(checked_by_hand, base, path),
-            }
-            report(f"SafeDirectory.resolve: {path}", resolve, 10, 2.0)
-            opened: dict[str, Callable[[], object]] = {
-                "SafeDirectory.open": partial(opened_safely, files, path),
-                "realpath, a check, open (a race)": partial(opened_by_hand, base, path),
-            }
-            report(f"SafeDirectory.open: {path}", opened, 10)
-
-
 class Ours(BaseModel):
     name: Username
     slug: Slug
@@ -138,16 +75,73 @@ class ByHand(BaseModel):
     title: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=10_000)]
 
 
-def text() -> None:
-    body = b'{"name": "ada_lovelace", "slug": "notes-on-the-engine", "title": "Notes on the Analytical Engine"}'
-    variants: dict[str, Callable[[], object]] = {
-        "Username, Slug, PlainText": lambda: Ours.model_validate_json(body),
-        "StringConstraints by hand": lambda: ByHand.model_validate_json(body),
+PATHS = ("a.txt", "one/two/three/four/a.txt")
+BODY = b'{"name": "ada_lovelace", "slug": "notes-on-the-engine", "title": "Notes on the Analytical Engine"}'
+
+_NH3 = "nh3.clean, same sets"
+_BLEACH = "bleach.clean, same tags"
+_REALPATH = "os.path.realpath and a check"
+_REALPATH_OPEN = "realpath, a check, open (a race)"
+_BY_HAND = "StringConstraints by hand"
+
+
+@contextmanager
+def groups() -> Iterator[list[CallGroup]]:
+    """Give what is measured, while the directory is there that some of it works on."""
+    with tempfile.TemporaryDirectory() as directory:
+        base = os.path.realpath(directory)
+        for path in PATHS:
+            target = Path(base) / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text("x")
+        yield [
+            CallGroup("sanitize_html", _html(TEXTS), [Against(_NH3, 1.1), Against(_BLEACH)], same=[_NH3]),
+            CallGroup("sanitize_html, two passes", _html(UNSETTLED), [Against(_NH3), Against(_BLEACH)], same=[_NH3]),
+            CallGroup("SafeDirectory.resolve", _resolve(base), [Against(_REALPATH, 2.0)], same=[_REALPATH]),
+            CallGroup("SafeDirectory.open", _open(base), [Against(_REALPATH_OPEN)]),
+            CallGroup("Three fields in a pydantic model", {"from JSON": _MODELS}, [Against(_BY_HAND)]),
+        ]
+
+
+def _html(texts: dict[str, str]) -> dict[str, dict[str, Call]]:
+    return {
+        name: {
+            "sanitize_html": partial(sanitize_html, text),
+            _NH3: partial(by_nh3, text),
+            _BLEACH: partial(by_bleach, text),
+        }
+        for name, text in texts.items()
     }
-    report("three fields in a pydantic model, from JSON", variants, 50)
 
 
-if __name__ == "__main__":
-    html()
-    paths()
-    text()
+def _resolve(base: str) -> dict[str, dict[str, Call]]:
+    files = SafeDirectory(base)
+    return {
+        _column(path): {
+            "SafeDirectory.resolve": partial(files.resolve, path),
+            _REALPATH: partial(checked_by_hand, base, path),
+        }
+        for path in PATHS
+    }
+
+
+def _open(base: str) -> dict[str, dict[str, Call]]:
+    files = SafeDirectory(base)
+    return {
+        _column(path): {
+            "SafeDirectory.open": partial(opened_safely, files, path),
+            _REALPATH_OPEN: partial(opened_by_hand, base, path),
+        }
+        for path in PATHS
+    }
+
+
+def _column(path: str) -> str:
+    deep = path.count("/")
+    return f"{deep} deep" if deep else path
+
+
+_MODELS: dict[str, Call] = {
+    "Username, Slug, PlainText": partial(Ours.model_validate_json, BODY),
+    _BY_HAND: partial(ByHand.model_validate_json, BODY),
+}
