@@ -1,6 +1,7 @@
 """A headless Chromium for tests, driven over the DevTools protocol.
 
-`find()` names the browser of this machine, or `None`. A page reports to the test by calling `fired(text)`, a function
+`found()` is the browser of this machine; without one, its tests are skipped, or fail where `ASGISEC_REQUIRE_BROWSER` is
+set, so that nobody takes silence for success. A page reports to the test by calling `fired(text)`, a function
 that every frame of it has; what was reported is in `Page.fired`, and every URL that it asked the network for in
 `Page.requests`.
 """
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from websockets.sync.client import ClientConnection, connect
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -36,10 +38,15 @@ _FLAGS = (
 )
 
 
-def find() -> str | None:
-    """Return the Chromium of this machine: `ASGISEC_TEST_CHROMIUM`, or one on the path."""
-    named = os.environ.get("ASGISEC_TEST_CHROMIUM")
-    return named or next((found for name in _NAMES if (found := shutil.which(name))), None)
+def found() -> str:
+    """Return the Chromium of this machine: `ASGISEC_TEST_CHROMIUM`, or one on the path; else skip, or fail."""
+    named = os.environ.get("ASGISEC_TEST_CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+    if named:
+        return named
+    missing = "no Chromium here; name one in ASGISEC_TEST_CHROMIUM"
+    if os.environ.get("ASGISEC_REQUIRE_BROWSER"):
+        pytest.fail(missing, pytrace=False)
+    pytest.skip(missing)
 
 
 class Page:
