@@ -33,7 +33,7 @@ EXTERNAL = {
     "fastapi": ("integrations.fastapi",),
     "jwt": ("tokens",),
     "limits": ("policies.rate_limit", "stores.limits"),
-    "litestar": ("integrations.litestar",),
+    "litestar": ("inputs.litestar", "integrations.litestar"),
     "nh3": ("inputs",),
     "pydantic": ("inputs",),
     "pydantic_core": ("inputs",),
@@ -196,6 +196,7 @@ NAMES = {
         "sort_key",
         "strip_html",
     ],
+    "asgisec.inputs.litestar": ["ValidatedTextPlugin"],
     "asgisec.middleware": [
         "CORSMiddleware",
         "RequestIDMiddleware",

@@ -1,12 +1,10 @@
 """The types of text in msgspec, and so in Litestar.
 
 msgspec asks three functions about types that it does not know. `decode_hook` and `encode_hook` are the `dec_hook=` and
-`enc_hook=` of its encoders and decoders, `schema_hook` that of `msgspec.json.schema`. In Litestar the types are made
-known once, for bodies and parameters alike:
+`enc_hook=` of its encoders and decoders, `schema_hook` that of `msgspec.json.schema`. For Litestar there is
+a plugin made of them, in `asgisec.inputs.litestar`.
 
-    app = Litestar([...], type_decoders=[(is_validated_text, decode_hook)])
-
-A refusal is msgspec's `ValidationError`, with a fixed text; Litestar answers it with 400.
+A refusal is msgspec's `ValidationError`, with a fixed text.
 """
 
 from typing import Any, TypeGuard

@@ -10,6 +10,7 @@ import pytest
 
 import asgisec
 from asgisec import CORS, HSTS, RequestID, SecurityHeaders, TrustedHosts, errors, inputs, middleware, presets, secure
+from asgisec.inputs import litestar as inputs_litestar
 from asgisec.policy import Exchange, Policy
 from asgisec.presets import RECOMMENDED_ORDER
 from tests.asgi import answering, request
@@ -152,7 +153,7 @@ def test_the_changelog_names_all_that_is_public() -> None:
     named = set(re.findall(r"`(asgisec\.[\w.]+)`", (ROOT / "CHANGELOG.md").read_text("utf-8")))
     public = {
         f"{module.__name__}.{name}"
-        for module in (asgisec, errors, inputs, middleware, presets)
+        for module in (asgisec, errors, inputs, inputs_litestar, middleware, presets)
         for name in module.__all__
     } - {f"{presets.__name__}.{name}" for name in asgisec.__all__}
     assert named == public
