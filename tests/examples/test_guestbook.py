@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from asgisec.inputs import SafeDirectory
-from examples.guestbook import create_app, main
+from examples.guestbook.app import create_app, main
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from examples.guestbook import add, by_author, entries, metadata, search
+from examples.guestbook.app import add, by_author, entries, metadata, search
 from tests import postgres
 
 DATABASES = ["sqlite", "postgresql"]

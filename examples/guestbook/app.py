@@ -1,6 +1,6 @@
 """A guest book whose every input comes from strangers: HTML, names, search texts, sort orders, files.
 
-    python -m uvicorn --factory examples.guestbook:main
+    python -m uvicorn --factory examples.guestbook.app:main
 
 The queries at the top are the pattern for SQL: values travel as parameters, and what a parameter cannot carry is chosen
 from a list of our own. They run unchanged on SQLite and on PostgreSQL.
