@@ -22,6 +22,7 @@ __all__ = [
     "HeadersTooLarge",
     "InsecureTransport",
     "OriginNotAllowed",
+    "PathNotAllowed",
     "RequestTimeout",
     "SecurityError",
     "URITooLong",
@@ -91,6 +92,31 @@ class BadRequest(SecurityError):
     default_reason = "bad_request"
 
 
+class ContentTooLarge(SecurityError, ValueError):
+    """413: the content is larger than what is accepted (RFC 9110 section 15.5.14); 1009 for a WebSocket's message.
+
+    It is a `ValueError` too, so that a validation library counts it as a bad field where the content is one.
+    """
+
+    status = 413
+    event = "input_validation_fail"
+    close_code = 1009
+    default_detail = "This content is too large."
+    default_reason = "content_too_large"
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class PathNotAllowed(SecurityError):
+    """400: a path that could mean a place outside the directory it was meant for."""
+
+    status = 400
+    event = "malicious_direct_reference"
+    default_detail = "This path is not allowed."
+    default_reason = "path_not_allowed"
+
+
 class OriginNotAllowed(SecurityError):
     """403: a page of an origin that is not allowed tried to open a WebSocket."""
 
@@ -120,16 +146,6 @@ class RequestTimeout(SecurityError):
     event = "input_validation_fail"
     default_detail = "The request took too long to arrive."
     default_reason = "body_too_slow"
-
-
-class ContentTooLarge(SecurityError):
-    """413: the body is larger than allowed (RFC 9110 section 15.5.14); 1009 for a message of a WebSocket."""
-
-    status = 413
-    event = "input_validation_fail"
-    close_code = 1009
-    default_detail = "The request is too large."
-    default_reason = "body_too_large"
 
 
 class URITooLong(SecurityError):

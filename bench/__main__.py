@@ -1,7 +1,7 @@
 """Run the benchmarks: `python -m bench`.
 
-Prints a table per group, and writes `bench/results/one_pass.json` and the charts of the README. A missed goal is
-printed and fails nothing: machines differ. A variant that answers wrongly stops the run.
+Prints a table per group, and writes `bench/results/one_pass.json`, `bench/results/inputs.json` and the charts of the
+README. A missed goal is printed and fails nothing: machines differ. A variant that answers wrongly stops the run.
 """
 
 import argparse
@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 from bench import one_pass
+from bench.calls import CallOutcome, measure_calls
 from bench.chart import DARK, LIGHT, draw
 from bench.harness import measure
 from bench.imports import time_imports
-from bench.report import as_json, imports_line, machine, table
+from bench.report import as_json, calls_as_json, calls_table, imports_line, machine, table
 
 _ROOT = Path(__file__).parent.parent
 _RESULTS = _ROOT / "bench" / "results"
@@ -29,21 +30,41 @@ def main() -> None:
         print(table(outcome))
     print(f"  one more policy adds {one_pass.per_policy(outcomes):.2f} µs\n")
     imports = time_imports(options.imports)
-    print(imports_line(imports))
+    print(f"{imports_line(imports)}\n")
+    calls = _inputs(options.rounds)
     missed = sum(not ratio.met for outcome in outcomes for ratio in outcome.ratios) + (not imports.met)
+    missed += sum(ratio.missed for outcome in calls for ratio in outcome.ratios)
     print(f"{missed} goals missed; {time.monotonic() - begin:.0f} s, seed {options.seed}")
     if options.write:
         _RESULTS.mkdir(parents=True, exist_ok=True)
         (_RESULTS / "one_pass.json").write_text(as_json(outcomes, imports), encoding="utf-8")
+        (_RESULTS / "inputs.json").write_text(calls_as_json(calls), encoding="utf-8")
         _IMAGES.mkdir(parents=True, exist_ok=True)
         chart = one_pass.chart(outcomes, machine())
         for theme, name in ((LIGHT, "light"), (DARK, "dark")):
             (_IMAGES / f"one-pass-{name}.svg").write_text(draw(chart, theme), encoding="utf-8")
-        print(f"wrote {_RESULTS.relative_to(_ROOT)}/one_pass.json, {_IMAGES.relative_to(_ROOT)}/one-pass-*.svg")
+        print(
+            f"wrote {_RESULTS.relative_to(_ROOT)}/{{one_pass,inputs}}.json, {_IMAGES.relative_to(_ROOT)}/one-pass-*.svg"
+        )
+
+
+def _inputs(rounds: int) -> list[CallOutcome]:
+    # Imported here, so that the one pass was timed in the process it had before.
+    from bench import inputs  # noqa: PLC0415
+
+    outcomes = []
+    with inputs.groups() as groups:
+        for group in groups:
+            outcomes.append(measure_calls(group, rounds=rounds))
+            print(calls_table(outcomes[-1]))
+    return outcomes
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what asgisec adds to a request.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measure what asgisec adds to a request, and what its input hardening costs.",
+    )
     parser.add_argument("--rounds", type=int, default=200, help="rounds per group and request (default: %(default)s)")
     parser.add_argument("--imports", type=int, default=15, help="fresh interpreters per module (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="decides the first order of variants")

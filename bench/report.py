@@ -12,12 +12,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from bench.calls import Against, CallOutcome
 from bench.harness import Goal, Outcome
 from bench.imports import AT_MOST, ImportTime
 
-__all__ = ["as_json", "machine", "table"]
+__all__ = ["as_json", "calls_as_json", "calls_table", "imports_line", "machine", "table"]
 
 PEERS = ("starlette", "asgi-correlation-id", "fastapi-security-headers", "secure")
+INPUT_PEERS = ("bleach", "nh3", "pydantic")
 
 
 def table(outcome: Outcome) -> str:
@@ -33,6 +35,22 @@ def table(outcome: Outcome) -> str:
         found = [ratio for ratio in outcome.ratios if ratio.goal == goal]
         cells = [f"{ratio.value:.3g} {'met' if ratio.met else 'MISSED'}" for ratio in found]
         lines.append(_row(_goal(goal), cells, width))
+    return "\n".join(lines) + "\n"
+
+
+def calls_table(outcome: CallOutcome) -> str:
+    """Lay out one group of calls: µs per variant and case, then what ours is of each other."""
+    cases, names = [*outcome.group.cases], outcome.group.variants
+    titles = {against: _comparison(against) for against in outcome.group.against}
+    width = max(map(len, (*names, *titles.values())))
+    lines = [outcome.group.name, "", _row("µs per call", cases, width)]
+    taken = {name: [figure.taken for figure in outcome.figures if figure.variant == name] for name in names}
+    lines += [_row(name, [f"{value:.2f}" for value in values], width) for name, values in taken.items()]
+    for against, title in titles.items():
+        found = [ratio for ratio in outcome.ratios if ratio.against == against]
+        verdicts = ["" if against.at_most is None else " MISSED" if ratio.missed else " met" for ratio in found]
+        cells = [f"{ratio.value:.3g}{verdict}" for ratio, verdict in zip(found, verdicts, strict=True)]
+        lines.append(_row(title, cells, width))
     return "\n".join(lines) + "\n"
 
 
@@ -60,9 +78,15 @@ def as_json(outcomes: Iterable[Outcome], imports: ImportTime | None) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def machine() -> dict[str, Any]:
+def calls_as_json(outcomes: Iterable[CallOutcome]) -> str:
+    """Return all figures of the groups of calls as a JSON document."""
+    document = {"machine": machine(INPUT_PEERS), "groups": [_call_group(outcome) for outcome in outcomes]}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def machine(peers: Sequence[str] = PEERS) -> dict[str, Any]:
     """Describe where the figures come from."""
-    versions = {package: _version(package) for package in ("asgisec", *PEERS)}
+    versions = {package: _version(package) for package in ("asgisec", *peers)}
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -98,6 +122,37 @@ def _group(outcome: Outcome) -> dict[str, Any]:
             for ratio in outcome.ratios
         ],
     }
+
+
+def _call_group(outcome: CallOutcome) -> dict[str, Any]:
+    return {
+        "name": outcome.group.name,
+        "rounds": outcome.rounds,
+        "us": [
+            {
+                "variant": figure.variant,
+                "case": figure.case,
+                "median": round(figure.taken, 3),
+                "quartiles": [round(figure.low, 3), round(figure.high, 3)],
+            }
+            for figure in outcome.figures
+        ],
+        "ratios": [
+            {
+                "of": outcome.group.variants[0],
+                "to": ratio.against.to,
+                "case": ratio.case,
+                "ratio": round(ratio.value, 4),
+                "at_most": ratio.against.at_most,
+                "met": None if ratio.against.at_most is None else not ratio.missed,
+            }
+            for ratio in outcome.ratios
+        ],
+    }
+
+
+def _comparison(against: Against) -> str:
+    return f"  ratio to {against.to}" + ("" if against.at_most is None else f", at most {against.at_most:.3g}")
 
 
 def _goal(goal: Goal) -> str:

@@ -29,17 +29,22 @@ EXTERNAL = {
     "argon2": ("credentials",),
     "bcrypt": ("credentials",),
     "cryptography": ("credentials", "tokens"),
+    "email_validator": ("inputs.email_address",),
     "fastapi": ("integrations.fastapi",),
     "jwt": ("tokens",),
     "limits": ("policies.rate_limit", "stores.limits"),
-    "litestar": ("integrations.litestar",),
+    "litestar": ("inputs.litestar", "integrations.litestar"),
     "nh3": ("inputs",),
     "pydantic": ("inputs",),
+    "pydantic_core": ("inputs",),
     "quart": ("integrations.quart",),
     "redis": ("stores.redis",),
     "sqlalchemy": ("stores.sqlalchemy",),
     "starlette": ("integrations",),
-    "starlette.exceptions": ("errors",),
+    "starlette.datastructures": ("inputs.serving",),
+    "starlette.exceptions": ("errors", "inputs.serving"),
+    "starlette.responses": ("inputs.serving",),
+    "starlette.types": ("inputs.serving",),
 }
 
 
@@ -133,6 +138,16 @@ def test_what_importing_asgisec_loads(loaded: set[str]) -> None:
     assert {"asgisec.stack", "starlette.exceptions", "anyio"} <= loaded
 
 
+def test_the_plain_callables_of_inputs_need_no_extra() -> None:
+    calls = "i.Username('ada'); i.sanitize_html(''); i.PlainText('ü'); i.sort_key({'name'})"
+    code = f"import sys, asgisec.inputs as i; {calls}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True)  # noqa: S603 - our own
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "nh3" in loaded
+    extras = {"pydantic", "pydantic_core", "email_validator", "fastapi", "litestar", "msgspec", "sqlalchemy"}
+    assert loaded.isdisjoint(extras)
+
+
 NAMES = {
     "asgisec": [
         "CORS",
@@ -152,7 +167,36 @@ NAMES = {
         "trace_id",
         "traceparent",
     ],
-    "asgisec.errors": ["BadRequest", "ConfigError", "OriginNotAllowed", "SecurityError"],
+    "asgisec.errors": [
+        "BadRequest",
+        "ConfigError",
+        "ContentTooLarge",
+        "OriginNotAllowed",
+        "PathNotAllowed",
+        "SecurityError",
+    ],
+    "asgisec.inputs": [
+        "Email",
+        "FileApp",
+        "HTMLPolicy",
+        "PlainText",
+        "SafeDirectory",
+        "SafeHTML",
+        "Slug",
+        "StrictModel",
+        "Username",
+        "ValidatedText",
+        "decode_hook",
+        "encode_hook",
+        "file_response",
+        "is_validated_text",
+        "like_escape",
+        "sanitize_html",
+        "schema_hook",
+        "sort_key",
+        "strip_html",
+    ],
+    "asgisec.inputs.litestar": ["ValidatedTextPlugin"],
     "asgisec.middleware": [
         "CORSMiddleware",
         "RequestIDMiddleware",

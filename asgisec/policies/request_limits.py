@@ -116,7 +116,7 @@ class RequestLimits(Policy):
                 return BadRequest(reason="content_length")
             # Compared by digits first: a number of thousands of digits is not worth converting.
             if self.max_body_size is not None and (len(length) > _MAX_DIGITS or int(length) > self.max_body_size):
-                return ContentTooLarge()
+                return ContentTooLarge(_TOO_LARGE, reason="body_too_large")
         announced = b"transfer-encoding" in headers or length not in {None, b"0"}
         return UnsupportedMediaType() if announced and not self.accepts_type(headers) else None
 
@@ -199,7 +199,7 @@ class _Body(_Reader):
             self.size += length
             self.complete = not message.get("more_body", False)
             if limits.max_body_size is not None and self.size > limits.max_body_size:
-                self.refuse(ContentTooLarge())
+                self.refuse(ContentTooLarge(_TOO_LARGE, reason="body_too_large"))
             # HTTP/2 announces no body: there the first of it is the first that can be judged.
             elif self.size == length > 0 and not limits.accepts_type(self.exchange.headers):
                 self.refuse(UnsupportedMediaType())

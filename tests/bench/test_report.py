@@ -5,10 +5,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from bench.calls import Against, CallFigure, CallGroup, CallOutcome, CallRatio
 from bench.chart import DARK, LIGHT, Bar, Chart, Panel, Theme, draw
 from bench.harness import Figure, Goal, Group, Outcome, Ratio, Request, Variant
 from bench.imports import ImportTime, time_imports
-from bench.report import as_json, imports_line, table
+from bench.report import as_json, calls_as_json, calls_table, imports_line, table
 from tests.asgi import answering, scope_of
 
 GOALS = [Goal("ours", "theirs", 0.5), Goal("ours", "theirs", 0.1)]
@@ -103,3 +104,35 @@ def _luminance(colour: str) -> float:
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+CALLS = CallGroup("Calls", {"short": {"ours": str, "theirs": str}}, [Against("theirs", 1.1), Against("theirs")])
+
+
+def made_up(ratio: float) -> CallOutcome:
+    figures = [CallFigure("ours", "short", 2.5, 2.4, 2.6), CallFigure("theirs", "short", 2.0, 1.9, 2.1)]
+    return CallOutcome(CALLS, 10, figures, [CallRatio(against, "short", ratio) for against in CALLS.against])
+
+
+@pytest.mark.parametrize(
+    ("ratio", "verdict"),
+    [pytest.param(1.1, "met", id="just met"), pytest.param(1.2, "MISSED", id="missed")],
+)
+def test_table_of_calls(ratio: float, verdict: str) -> None:
+    assert [line.split() for line in calls_table(made_up(ratio)).splitlines() if line] == [
+        ["Calls"],
+        ["µs", "per", "call", "short"],
+        ["ours", "2.50"],
+        ["theirs", "2.00"],
+        ["ratio", "to", "theirs,", "at", "most", "1.1", str(ratio), verdict],
+        ["ratio", "to", "theirs", str(ratio)],
+    ]
+
+
+def test_json_of_calls() -> None:
+    document = json.loads(calls_as_json([made_up(1.25)]))
+    assert set(document["machine"]["versions"]) == {"asgisec", "bleach", "nh3", "pydantic"}
+    (group,) = document["groups"]
+    assert group["us"][1] == {"variant": "theirs", "case": "short", "median": 2.0, "quartiles": [1.9, 2.1]}
+    first = {"of": "ours", "to": "theirs", "case": "short", "ratio": 1.25}
+    assert group["ratios"] == [{**first, "at_most": 1.1, "met": False}, {**first, "at_most": None, "met": None}]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ def check(story: Story) -> None:
 
 
 @pytest.mark.parametrize("story", _STORIES)
-def test_a_story_is_as_the_page_tells_it(story: Story) -> None:
+def test_a_story_is_as_the_page_tells_it(story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # pages do not tidy up
     if not story.alone:
         check(story)
         return

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import asgisec
-from asgisec import CORS, HSTS, RequestID, SecurityHeaders, TrustedHosts, errors, middleware, presets, secure
+from asgisec import CORS, HSTS, RequestID, SecurityHeaders, TrustedHosts, errors, inputs, middleware, presets, secure
+from asgisec.inputs import litestar as inputs_litestar
 from asgisec.policy import Exchange, Policy
 from asgisec.presets import RECOMMENDED_ORDER
 from tests.asgi import answering, request
@@ -151,7 +152,9 @@ def test_short_papers_stay_short(name: str, most: int) -> None:
 def test_the_changelog_names_all_that_is_public() -> None:
     named = set(re.findall(r"`(asgisec\.[\w.]+)`", (ROOT / "CHANGELOG.md").read_text("utf-8")))
     public = {
-        f"{module.__name__}.{name}" for module in (asgisec, middleware, errors, presets) for name in module.__all__
+        f"{module.__name__}.{name}"
+        for module in (asgisec, errors, inputs, inputs_litestar, middleware, presets)
+        for name in module.__all__
     } - {f"{presets.__name__}.{name}" for name in asgisec.__all__}
     assert named == public
 
