@@ -38,6 +38,7 @@ __all__ = ["RequestLimits"]
 
 _KIB = 1024
 _MIB = 1024 * 1024
+_TOO_LARGE = "The request is too large."
 
 _MAX_DIGITS = 18  # what a signed number of 64 bits holds; nobody's body is longer
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]*/(?:\*|[A-Za-z0-9][\w!#$&^.+-]*)", re.ASCII)  # RFC 6838 section 4.2
