@@ -1,7 +1,8 @@
 """One application in each framework, all with the same routes, each secured by `secure`.
 
 `/ok` answers JSON to GET and HEAD only, `/boom` raises, `/stream` streams, `/own` sets headers of its own, `/log` logs,
-`/endless` streams until the client is gone, `/ws` says hello and then repeats what it hears.
+`/upload` tells how many bytes it was sent, `/endless` streams until the client is gone, `/ws` says hello and then
+repeats what it hears.
 """
 
 import asyncio
@@ -20,13 +21,16 @@ from django.views.decorators.http import require_safe
 from fastapi import FastAPI, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
 from litestar import Litestar, MediaType, Response
+from litestar import Request as LitestarRequest
 from litestar import WebSocket as LitestarWebSocket
 from litestar import get as litestar_get
+from litestar import post as litestar_post
 from litestar import websocket as litestar_websocket
 from litestar.exceptions import WebSocketDisconnect as LitestarDisconnect
 from litestar.response import Stream
 from quart import Quart, websocket
 from quart import Response as QuartResponse
+from quart import request as quart_request
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route, WebSocketRoute
@@ -102,6 +106,10 @@ def fastapi_app() -> FastAPI:
     async def log() -> dict[str, str | None]:
         return await logged()
 
+    @app.post("/upload")
+    async def upload(request: Request) -> int:
+        return len(await request.body())
+
     app.add_api_websocket_route("/ws", _starlette_echo)
     return app
 
@@ -135,9 +143,18 @@ def starlette_app() -> Starlette:
     async def log(request: Request) -> JSONResponse:
         return JSONResponse(await logged())
 
+    async def upload(request: Request) -> JSONResponse:
+        return JSONResponse(len(await request.body()))
+
     routes = {"/ok": ok, "/boom": boom, "/stream": stream, "/endless": stream_endless, "/own": own, "/log": log}
     listed = [Route(path, endpoint) for path, endpoint in routes.items()]
-    return Starlette(routes=[*listed, WebSocketRoute("/ws", _starlette_echo)])
+    upload_route = Route("/upload", upload, methods=["POST"])
+    return Starlette(routes=[*listed, upload_route, WebSocketRoute("/ws", _starlette_echo)])
+
+
+@litestar_post("/upload", status_code=200)
+async def _litestar_upload(request: LitestarRequest[Any, Any, Any]) -> int:
+    return len(await request.body())
 
 
 def litestar_app() -> Litestar:
@@ -175,7 +192,7 @@ def litestar_app() -> Litestar:
         except LitestarDisconnect:
             pass
 
-    return Litestar([ok, boom, stream, stream_endless, own, log, echo], openapi_config=None)
+    return Litestar([ok, boom, stream, stream_endless, own, log, _litestar_upload, echo], openapi_config=None)
 
 
 def quart_app() -> Quart:
@@ -204,6 +221,10 @@ def quart_app() -> Quart:
     @app.get("/log")
     async def log() -> dict[str, str | None]:
         return await logged()
+
+    @app.post("/upload")
+    async def upload() -> str:
+        return str(len(await quart_request.get_data(as_text=False)))
 
     @app.websocket("/ws")
     async def echo() -> None:
@@ -236,7 +257,10 @@ def django_app() -> App:
     async def log(request: HttpRequest) -> HttpResponse:
         return JsonResponse(await logged())
 
-    routes: dict[str, Callable[..., Any]] = {"ok": ok, "boom": boom, "own": own, "log": log}
+    async def upload(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(str(len(request.body)))
+
+    routes: dict[str, Callable[..., Any]] = {"ok": ok, "boom": boom, "own": own, "log": log, "upload": upload}
     routes |= {"stream": stream, "endless": stream_endless}
 
     class Urls:
@@ -256,7 +280,10 @@ def bare_app() -> App:
             return
         if scope["path"] == "/boom":
             raise RuntimeError(SECRET)
-        status, headers, body = await _bare_answer(scope["path"], scope["method"])
+        if scope["path"] == "/upload":
+            status, headers, body = 200, {"Content-Type": "text/plain"}, _one(await _length(receive))
+        else:
+            status, headers, body = await _bare_answer(scope["path"], scope["method"])
         pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": status, "headers": pairs})
         gone = asyncio.ensure_future(_gone(receive))
@@ -275,6 +302,19 @@ async def _gone(receive: Any) -> None:
         pass
 
 
+async def _length(receive: Any) -> int:
+    length = 0
+    while (message := await receive())["type"] == "http.request":
+        length += len(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    return length
+
+
+async def _one(content: object) -> AsyncIterator[bytes]:
+    yield json.dumps(content).encode()
+
+
 async def _bare_echo(receive: Any, send: Any) -> None:
     await receive()
     await send({"type": "websocket.accept", "headers": []})
@@ -284,9 +324,6 @@ async def _bare_echo(receive: Any, send: Any) -> None:
 
 
 async def _bare_answer(path: str, method: str) -> tuple[int, dict[str, str], AsyncIterator[bytes]]:
-    async def one(content: object) -> AsyncIterator[bytes]:
-        yield json.dumps(content).encode()
-
     async def nothing() -> AsyncIterator[bytes]:
         return
         yield b""
@@ -295,14 +332,14 @@ async def _bare_answer(path: str, method: str) -> tuple[int, dict[str, str], Asy
     if path in bodies:
         return 200, {"Content-Type": "text/plain"}, bodies[path]()
     if path == "/log":
-        return 200, {"Content-Type": "application/json"}, one(await logged())
+        return 200, {"Content-Type": "application/json"}, _one(await logged())
     if path == "/own":
-        return 200, OWN, one({})
+        return 200, OWN, _one({})
     if path != "/ok":
-        return 404, {"Content-Type": "text/plain"}, one("not found")
+        return 404, {"Content-Type": "text/plain"}, _one("not found")
     if method not in {"GET", "HEAD"}:
-        return 405, {"Allow": "GET, HEAD"}, one("not allowed")
-    return 200, {"Content-Type": "application/json"}, one({"ok": True}) if method == "GET" else nothing()
+        return 405, {"Allow": "GET, HEAD"}, _one("not allowed")
+    return 200, {"Content-Type": "application/json"}, _one({"ok": True}) if method == "GET" else nothing()
 
 
 BARE: dict[str, Callable[[], Any]] = {

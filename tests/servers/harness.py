@@ -49,11 +49,24 @@ class Answer:
         return [value for key, value in self.headers if key == name.lower()]
 
 
+Address = int | str  # a port on the loopback interface, or the path of a Unix socket
+
+
+def open_socket(address: Address) -> socket.socket:
+    """Connect to a server."""
+    if isinstance(address, int):
+        return socket.create_connection(("127.0.0.1", address), timeout=TIMEOUT)
+    connected = socket.socket(socket.AF_UNIX)
+    connected.settimeout(TIMEOUT)
+    connected.connect(address)
+    return connected
+
+
 class Peer:
     """One connection of a client that sends exactly the bytes it is told to."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
+    def __init__(self, address: Address) -> None:
+        self.socket = open_socket(address)
         self.file = self.socket.makefile("rb")
 
     def __enter__(self) -> Self:
