@@ -114,7 +114,7 @@ def _websocket(origin: str) -> Case:
         with Http1(address) as client:
             peer = client.peer
             told, answer = _tell(lambda: peer.handshake(lines=lines.encode()), request_id)
-            if answer.status != 101:  # noqa: PLR2004 - RFC 6455
+            if answer.status != 101:
                 return told
             said = [peer.frame()]
             peer.send_text("again")
