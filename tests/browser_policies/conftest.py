@@ -1,4 +1,4 @@
-"""A browser, and four sites on this machine: one that is secured, the same one as it is, and the pages of two others."""
+"""A browser, and sites on this machine: one that is secured, the same one as it is, and the pages of two others."""
 
 import os
 from collections.abc import Iterator

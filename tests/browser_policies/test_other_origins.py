@@ -5,6 +5,7 @@ first it does at the second.
 """
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
@@ -50,7 +51,7 @@ FETCHES = [
 
 
 @pytest.mark.parametrize(("page", "path", "options", "answer", "allowed"), FETCHES)
-def test_fetch(  # noqa: PLR0917 - a row of the table
+def test_fetch(
     tab: Tab, sites: Sites, page: str, path: str, options: dict[str, object], answer: str, allowed: bool
 ) -> None:
     # Two ports of one host: another origin on the same site, so that a browser sends the cookies.
@@ -75,7 +76,7 @@ def test_a_request_whose_answer_nobody_asks_to_read(tab: Tab, sites: Sites, host
     assert sites.secured.writes == []
 
 
-def _fetch(tab: Tab, url: str, options: dict[str, object]) -> object:
+def _fetch(tab: Tab, url: str, options: Mapping[str, object]) -> object:
     script = f"fetch({json.dumps(url)}, {json.dumps(options)}).then(a => a.text()).catch(() => 'stopped')"
     return tab.evaluate(script)
 
