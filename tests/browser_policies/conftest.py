@@ -1,6 +1,7 @@
 """A browser, and sites on this machine: one that is secured, the same one as it is, and the pages of two others."""
 
-import os
+import json
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,12 @@ from tests import browser
 from tests.browser_policies.site import Site, reflecting
 from tests.servers.harness import running
 
-_CHROMIUM = browser.find()
+_NOTE_VIOLATIONS = """
+    violations = [];
+    addEventListener("securitypolicyviolation", stopped => {
+        violations.push(`${stopped.effectiveDirective} ${stopped.blockedURI}`);
+    });
+"""
 
 
 @dataclass
@@ -55,10 +61,24 @@ class Sites:
 
 
 class Tab:
-    """A page of the browser, and how to go to places in it."""
+    """A page of the browser, and how to go to places in it.
+
+    `hosted` holds files by URL: what the browser would ask other hosts for, it is given from here.
+    """
 
     def __init__(self, page: browser.Page) -> None:
         self._page = page
+        self._receive = page._receive
+        self.hosted: dict[str, bytes] = {}
+        page._receive = self._attend  # type: ignore[method-assign] - the driver knows no hook
+        page.call("Fetch.enable", patterns=[{"urlPattern": "https://*"}])
+        page.call("Page.addScriptToEvaluateOnNewDocument", source=_NOTE_VIOLATIONS)
+
+    @property
+    def violations(self) -> list[str]:
+        """What the content security policy of the page has stopped."""
+        found: list[str] = self.evaluate("violations")
+        return found
 
     def go(self, url: str) -> None:
         self._loading(lambda: self._page.call("Page.navigate", url=url))
@@ -73,6 +93,26 @@ class Tab:
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         return self._page.call(method, **params)
 
+    def wait_for(self, text: str) -> None:
+        """Wait until the page shows a text."""
+        script = """text => new Promise(done => {
+            const look = () => document.body.innerText.includes(text) && done();
+            new MutationObserver(look).observe(document, {subtree: true, childList: true, characterData: true});
+            look();
+        })"""
+        self.evaluate(f"({script})({json.dumps(text)})")
+
+    def _attend(self) -> dict[str, Any]:
+        message = self._receive()
+        if message.get("method") == "Fetch.requestPaused":
+            paused = message["params"]
+            body = self.hosted.get(paused["request"]["url"])
+            answer: dict[str, Any] = {"requestId": paused["requestId"], "responseCode": 404 if body is None else 200}
+            if body is not None:
+                answer["body"] = b64encode(body).decode()
+            self._page._send(0, "Fetch.fulfillRequest", answer)
+        return message
+
     def _loading(self, act: Any) -> None:
         seen = self._page._loads
         act()
@@ -82,10 +122,7 @@ class Tab:
 
 @pytest.fixture(scope="session")
 def tab() -> Iterator[Tab]:
-    if _CHROMIUM is None:
-        assert not os.environ.get("ASGISEC_REQUIRE_BROWSER"), "no Chromium was found"
-        pytest.skip("no Chromium was found")
-    with browser.page(_CHROMIUM) as opened:
+    with browser.page(browser.found()) as opened:
         yield Tab(opened)
 
 
