@@ -70,7 +70,7 @@ class Tab:
         self._page = page
         self._receive = page._receive
         self.hosted: dict[str, bytes] = {}
-        page._receive = self._attend  # type: ignore[method-assign] - the driver knows no hook
+        page._receive = self._attend  # type: ignore[method-assign]  # the driver has no hook
         page.call("Fetch.enable", patterns=[{"urlPattern": "https://*"}])
         page.call("Page.addScriptToEvaluateOnNewDocument", source=_NOTE_VIOLATIONS)
 

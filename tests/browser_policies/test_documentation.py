@@ -35,8 +35,8 @@ INJECTED = """new Promise(done => {
 })"""
 
 
-def api(**options: None) -> FastAPI:
-    app = FastAPI(title="Shelf", **options)  # type: ignore[arg-type] - `None` switches a page off
+def api(docs_url: str | None = "/docs", redoc_url: str | None = "/redoc") -> FastAPI:
+    app = FastAPI(title="Shelf", docs_url=docs_url, redoc_url=redoc_url)
 
     @app.get("/books/{number}", summary="Read a book from the shelf")
     def book(number: int) -> int:
