@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
@@ -21,7 +22,7 @@ def mark(cell: Cell) -> object:
     return pytest.param(cell, id=str(cell), marks=marks)
 
 
-@pytest.mark.parametrize("cell", map(mark, CELLS))
+@pytest.mark.parametrize("cell", [mark(cell) for cell in CELLS])
 def test_cell(fleets: Callable[[str], Fleet], cell: Cell) -> None:
     assert outcome(cell, fleets(cell.server)[cell.framework]) == expected(cell)
 
@@ -31,7 +32,7 @@ def test_cell(fleets: Callable[[str], Fleet], cell: Cell) -> None:
 )
 def test_every_cell_was_collected(request: pytest.FixtureRequest, lines: set[tuple[str, str]]) -> None:
     collected = [
-        item.callspec.params["cell"]
+        cast("Cell", item.callspec.params["cell"])
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.originalname == "test_cell"
     ]
