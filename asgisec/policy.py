@@ -32,7 +32,16 @@ Receive: TypeAlias = Callable[[], Awaitable[Any]]
 
 SWITCHING_PROTOCOLS = 101  # the status of a WebSocket that was accepted
 
+# As RFC 9110 section 15 names them. Python does so from 3.13 on; a title should not change with the interpreter.
+_RENAMED = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
+_PHRASES = {status.value: status.phrase for status in HTTPStatus} | _RENAMED
+
 _MAX_CLOSE_REASON = 123  # bytes: what a control frame holds besides the code (RFC 6455 section 5.5)
+
+
+def phrase_of(status: int) -> str:
+    """Return the name of a status; that of its class where it has none of its own (RFC 9110 section 15)."""
+    return _PHRASES.get(status) or _PHRASES[status // 100 * 100]
 
 
 class Answer:
@@ -79,7 +88,7 @@ class Answer:
         """Render a refusal as a problem document (RFC 9457), with the request id where there is one."""
         document = {
             "type": error.problem_type,
-            "title": HTTPStatus(error.status_code).phrase,
+            "title": phrase_of(error.status_code),
             "status": error.status_code,
             "detail": error.detail,
             **({} if request_id is None else {"request_id": request_id}),

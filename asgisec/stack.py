@@ -14,6 +14,7 @@
 Only this module and `asgisec._response`, the way a response takes, send.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import suppress
 from inspect import iscoroutine, iscoroutinefunction
@@ -25,7 +26,7 @@ from anyio import move_on_after
 from asgisec._plan import Plan
 from asgisec._response import Pass, Send, answer, forget, place_of_refusal, replace, request_id_of
 from asgisec._wire.headers import Pair, join_repeated
-from asgisec.errors import ConfigError, SecurityError
+from asgisec.errors import BadRequest, ConfigError, SecurityError
 from asgisec.events import EventSink
 from asgisec.policy import SWITCHING_PROTOCOLS, Answer, Exchange, Policy, Receive, Verdict, path_below_root
 
@@ -219,7 +220,9 @@ async def _judged(exchange: Pass, verdict: Answer | SecurityError | Awaitable[Ve
     if not event:
         return found
     policy = exchange.plan.policies[place]
-    exchange.report(*event, policy=policy, rehearsed=policy.dry_run)
+    # Who is sent elsewhere, to HTTPS or to `www.`, is refused nothing.
+    level = logging.INFO if isinstance(found, Answer) and found.status < BadRequest.status else logging.WARNING
+    exchange.report(*event, policy=policy, rehearsed=policy.dry_run, level=level)
     return None if policy.dry_run else found
 
 

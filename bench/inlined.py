@@ -17,6 +17,7 @@ from asgisec import SecurityHeaders
 from asgisec._plan import _USUAL
 from asgisec._wire.headers import Pair, join_repeated, merge_vary
 from asgisec._wire.host import parse_host
+from asgisec._wire.origin import is_own
 from asgisec.context import Trace, current, new_id
 from asgisec.errors import BadRequest, OriginNotAllowed, SecurityError
 from asgisec.policies.request_id import _WELL_FORMED
@@ -204,11 +205,7 @@ def _judge_host(scope: Any, value: bytes | None, allowed: frozenset[bytes]) -> A
 
 
 def _may_connect(origin: bytes, headers: dict[bytes, bytes]) -> bool:
-    if origin in _GRANTED:
-        return True
-    scheme, _, authority = origin.partition(b"://")
-    default = {b"https": b":443", b"http": b":80"}.get(scheme, b"")
-    return authority != b"" and authority == headers.get(b"host", b"").lower().removesuffix(default)
+    return origin in _GRANTED or is_own(origin, headers.get(b"host", b""))
 
 
 def _preflight(origin: bytes, request: dict[bytes, bytes]) -> Answer:

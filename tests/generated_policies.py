@@ -12,7 +12,20 @@ import anyio
 import anyio.lowlevel
 from hypothesis import strategies as st
 
-from asgisec import CORS, HSTS, Answer, Exchange, Policy, RequestID, SecurityHeaders, TrustedHosts
+from asgisec import (
+    CORS,
+    HSTS,
+    Answer,
+    CrossOriginProtection,
+    Exchange,
+    HTTPSOnly,
+    Policy,
+    RequestID,
+    RequestLimits,
+    SecurityHeaders,
+    TrustedHosts,
+    TrustedProxies,
+)
 from asgisec.errors import OriginNotAllowed
 from tests.made import TooMuch
 
@@ -62,6 +75,7 @@ class Judging(Recording):
     waits: bool = False
     adds: tuple[tuple[str, str], ...] = ()
     client: str | None = None
+    dry_run: bool = False
 
     def on_request(self, exchange: Exchange) -> Any:
         ids = exchange.header("x-request-id"), exchange.request_id
@@ -177,6 +191,7 @@ _judging = {
     "waits": st.booleans(),
     "adds": _adds,
     "client": st.sampled_from([None, "192.0.2.99"]),
+    "dry_run": st.booleans(),
 }
 _reading = {"reading": st.sampled_from(["count"] * 4 + ["refuse"] * 3 + ["fail", "not at all"])}
 _ending = {"ending": st.sampled_from(["says"] * 8 + ["defect", "refusal", "fatal"]), "lingers": st.booleans()}
@@ -193,6 +208,7 @@ _generated = st.one_of(
     st.builds(Everything, _labels, response_headers=_pairs, edits=_edits, **_judging, **_reading, **_ending),
     st.builds(Harmless, _labels, **_harmless),
 )
+_rehearsed = st.sampled_from([False, False, True])
 _ORIGINS = ("https://app.example.com", "http://testserver")
 _real = st.one_of(
     st.builds(
@@ -202,7 +218,11 @@ _real = st.one_of(
         generator=st.just(numbered),
         update_request_header=st.booleans(),
     ),
-    st.builds(TrustedHosts, st.sampled_from([("testserver",), ("*",), ("www.example.com",), ("*.example.com",)])),
+    st.builds(
+        TrustedHosts,
+        st.sampled_from([("testserver",), ("*",), ("www.example.com",), ("*.example.com",)]),
+        dry_run=_rehearsed,
+    ),
     st.builds(
         CORS,
         allow_origins=st.sampled_from([_ORIGINS[:1], ("*",), ()]),
@@ -210,6 +230,7 @@ _real = st.one_of(
         expose_headers=st.sampled_from([(), ("X-A",)]),
         allow_origin_regex=st.sampled_from([None, r"https://app\..*"]),
         allow_private_network=st.booleans(),
+        dry_run=_rehearsed,
     ),
     st.builds(CORS, allow_origins=st.just(_ORIGINS[:1]), allow_credentials=st.just(value=True)),
     st.builds(
@@ -219,6 +240,23 @@ _real = st.one_of(
         strip=st.sampled_from([(), ("Server", "X-A")]),
     ),
     st.builds(SecurityHeaders.web, permissions_policy=st.none()),
+    st.builds(
+        TrustedProxies,
+        st.sampled_from([("10.0.0.0/8",), ("192.0.2.0/24", "unix"), ("10.0.0.0/8", "192.0.2.2")]),
+        header=st.sampled_from(["x-forwarded-for"] * 3 + ["forwarded"]),
+    ),
+    st.builds(HTTPSOnly, st.sampled_from(["redirect", "reject"]), dry_run=_rehearsed),
+    st.builds(CrossOriginProtection, st.sampled_from([(), _ORIGINS[:1]]), dry_run=_rehearsed),
+    st.builds(
+        RequestLimits,
+        max_body_size=st.sampled_from([1, 50, None]),
+        max_headers=st.sampled_from([2, None]),
+        max_query_size=st.sampled_from([10, None]),
+        max_message_size=st.sampled_from([1, None]),
+        timeout=st.sampled_from([60, None]),
+        content_types=st.sampled_from([None, ("application/json",)]),
+        dry_run=_rehearsed,
+    ),
 )
 
 

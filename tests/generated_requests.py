@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
@@ -10,6 +10,7 @@ import anyio
 import anyio.lowlevel
 from hypothesis import strategies as st
 
+from asgisec import SecurityEvent
 from tests import generated_policies
 from tests.asgi import App, Message, scope_of
 from tests.generated_policies import FAILURES, Defect, Fatal, names, values
@@ -21,11 +22,17 @@ _asked = (
     (b"x-request-id", [None, b"inbound-1", b"not an id"]),
     (b"access-control-request-headers", [None, b"X-Mine", b"x-mine, X-Other"]),
     (b"access-control-request-private-network", [None, None, b"true"]),
+    (b"sec-fetch-site", [None, None, b"same-origin", b"cross-site"]),
+    (b"content-length", [None, None, b"2", b"99", b"-1"]),
+    (b"content-type", [None, b"application/json", b"text/plain"]),
+    (b"x-forwarded-proto", [None, b"https"]),
 )
 _repeated = st.sampled_from(
     [
         (b"x-forwarded-for", b"192.0.2.1"),
         (b"x-forwarded-for", b"192.0.2.2"),
+        (b"x-forwarded-for", b"192.0.2.7"),
+        (b"x-forwarded-for", b"10.0.0.1"),
         (b"x-request-id", b"second"),
         (b"cookie", b"a=1"),
         (b"cookie", b"b=2"),
@@ -43,11 +50,15 @@ def scopes(draw: st.DrawFn, kind: str) -> Message:
     headers += draw(st.lists(_repeated, max_size=4))
     if method == "OPTIONS" and draw(st.booleans()):
         headers.append(_PREFLIGHT)
-    secure = draw(st.booleans())
+    secure = "s" if draw(st.booleans()) else ""
+    more: dict[str, Any] = {
+        "query_string": draw(st.sampled_from([b"", b"", b"a=1", b"a=" + b"1" * 20])),
+        "client": draw(st.sampled_from([("192.0.2.7", 0), ("10.0.0.1", 4711), None])),
+    }
     if kind == "http":
-        return scope_of(kind, method, headers=headers, scheme="https" if secure else "http")
+        return scope_of(kind, method, headers=headers, scheme=f"http{secure}", **more)
     extensions: dict[str, Any] = draw(st.sampled_from([{"websocket.http.response": {}}, {}]))
-    return scope_of(kind, headers=headers, scheme="wss" if secure else "ws", extensions=extensions)
+    return scope_of(kind, headers=headers, scheme=f"ws{secure}", extensions=extensions, **more)
 
 
 Step = tuple[Any, ...]
@@ -156,6 +167,7 @@ class Outcome:
     error: str
     notes: list[str]
     calls: list[Any]
+    events: list[SecurityEvent] = field(default_factory=list)
 
 
 async def play(app: App, scope: Message, gone_after: int | None = None) -> Outcome:

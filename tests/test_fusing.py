@@ -1,17 +1,18 @@
 """Policies in one pass do what the same policies do as one middleware each, nested.
 
 The reference puts an opaque callable between them, so that none fuses with its neighbour. Hypothesis makes up policies,
-a request and an application; messages, order, exception and what each policy was asked must be the same.
+a request and an application; messages, order, exception, events and what each policy was asked must be the same.
 
-Not promised, and left out: who of the inner policies sees a response that a late refusal replaces; which policies dress
-the answer to a request that contradicts itself (a property of its own, below).
+Not promised, and left out: who of the inner policies sees a response that a late refusal replaces; the client that the
+event of a late refusal names, where a policy inside changed it; which policies dress the answer to a request that
+contradicts itself (a property of its own, below).
 
 `ASGISEC_EXAMPLES=20000` looks longer than the gate does.
 """
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
@@ -20,10 +21,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from asgisec import Exchange, Policy, SecurityMiddleware, _response, stack
+from asgisec import Exchange, Policy, SecurityEvent, SecurityMiddleware, TrustedProxies, _response, stack
 from asgisec._plan import Plan
 from asgisec._wire.headers import SINGLE, Pair
 from asgisec.errors import BadRequest
+from asgisec.events import EventSink
 from tests.apps import opaque
 from tests.asgi import App, Message
 from tests.generated_policies import policies
@@ -40,9 +42,13 @@ _thorough = settings(
 _until_it_fails = settings(_thorough, max_examples=1000, derandomize=True, phases=[Phase.generate])
 
 
-def nested(app: App, listed: Sequence[Policy]) -> App:
+def fused(app: App, listed: Sequence[Policy], sink: EventSink) -> App:
+    return SecurityMiddleware(app, *listed, on_event=sink)
+
+
+def nested(app: App, listed: Sequence[Policy], sink: EventSink) -> App:
     for policy in reversed(listed):
-        app = SecurityMiddleware(opaque(app), policy)
+        app = SecurityMiddleware(opaque(app), policy, on_event=sink)
     return app
 
 
@@ -51,26 +57,52 @@ def both_ways(
 ) -> list[Outcome]:
     application = running(program)
 
+    async def run_one(way: Callable[[App, Sequence[Policy], EventSink], App]) -> Outcome:
+        events: list[SecurityEvent] = []
+        for policy in listed:
+            if isinstance(policy, TrustedProxies):
+                policy._said.clear()  # it speaks once, and there are two ways
+        outcome = await play(way(application, listed, events.append), scope, gone)
+        outcome.events = events
+        return outcome
+
     async def run() -> list[Outcome]:
-        fused = await play(SecurityMiddleware(application, *listed), scope, gone)
-        return [fused, await play(nested(application, listed), scope, gone)]
+        return [await run_one(fused), await run_one(nested)]
 
     return anyio.run(run, backend=backend)
 
 
+# Those that refuse when they are asked, and never later.
+_AT_ONCE = {"CORS", "CrossOriginProtection", "HTTPSOnly", "Judging", "TrustedHosts"}
+
+
 def promised(outcome: Outcome) -> Outcome:
     """Leave out what nesting does and one pass spares: to dress a response that a late refusal replaces."""
-    if any(call[1] == "refused" for call in outcome.calls):
+    late = any(event.policy == "RequestLimits" and not event.rehearsed for event in outcome.events)
+    if late or any(call[1] == "refused" for call in outcome.calls):
         outcome.calls = [call for call in outcome.calls if call[1] != "on_response"]
+    outcome.events = [event if event.policy in _AT_ONCE else replace(event, client=None) for event in outcome.events]
     return outcome
+
+
+def reported_once(outcome: Outcome) -> bool:
+    """Tell whether a connection that was refused is one event, and any other none."""
+    refusals = [event for event in outcome.events if not event.rehearsed and event.name != "sys_monitor_disabled"]
+    told = [message for message in outcome.messages if _PROBLEM in message.get("headers", ())]
+    refused = any(message["status"] != 500 for message in told)
+    return len(refusals) == 1 if refused else len(refusals) <= 1
+
+
+_PROBLEM = (b"content-type", b"application/problem+json")
 
 
 def check_fusing(profile: settings, kind: str, backend: str) -> None:
     @profile
     @given(policies(), scopes(kind), programs(kind), st.sampled_from([None] * 9 + [0, 1]))
     def holds(listed: list[Policy], scope: Message, program: list[Step], gone: int | None) -> None:
-        fused, reference = both_ways(listed, scope, program, gone, backend)
-        assert promised(fused) == promised(reference)
+        one_pass, reference = both_ways(listed, scope, program, gone, backend)
+        assert promised(one_pass) == promised(reference)
+        assert reported_once(one_pass)
 
     holds()
 
@@ -81,10 +113,15 @@ def test_one_pass_is_what_nesting_is(kind: str, backend: str) -> None:
     check_fusing(_thorough, kind, backend)
 
 
+def by_whoever(outcome: Outcome) -> Outcome:
+    outcome.events = [replace(event, policy="") for event in outcome.events]
+    return outcome
+
+
 @dataclass(frozen=True)
 class Refusing(Policy):
     def on_request(self, exchange: Exchange) -> BadRequest:
-        return BadRequest("A header that may come once only was repeated.")
+        return BadRequest("A header that may come once only was repeated.", reason="repeated_header")
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
@@ -94,13 +131,14 @@ def test_a_contradictory_request_is_refused_before_the_first_policy_that_may_ref
     def holds(listed: list[Policy], scope: Message, name: bytes) -> None:
         rest = [pair for pair in scope["headers"] if pair[0] != name]
         scope["headers"] = [*rest, (name, b"1"), (name, b"2")]
-        fused, reference = both_ways(listed, scope, [])
+        one_pass, reference = map(by_whoever, both_ways(listed, scope, []))
 
         scope["headers"] = [*rest, (name, b"1, 2")]
         leading = [*takewhile(lambda policy: not policy.may_refuse, listed)]
         # One pass knows all its policies. Of nested ones the outermost refuses, and knows its own only.
-        assert fused == both_ways([*leading, Refusing()], scope, [])[0]
-        assert reference == both_ways([*leading[:1], Refusing()], scope, [])[0]
+        assert one_pass == by_whoever(both_ways([*leading, Refusing()], scope, [])[0])
+        assert reference == by_whoever(both_ways([*leading[:1], Refusing()], scope, [])[0])
+        assert reported_once(one_pass)
 
     holds()
 
@@ -109,8 +147,8 @@ def _replan(monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Plan], None]) -> N
     class Spoilt(Plan):
         __slots__ = ()
 
-        def __init__(self, policies: Iterable[Policy], covered: Sequence[Policy] = ()) -> None:
-            super().__init__(policies, covered)
+        def __init__(self, policies: Iterable[Policy], covered: Sequence[Policy] = (), sinks: Sequence[EventSink] = ()) -> None:
+            super().__init__(policies, covered, sinks)
             # Nested passes have one policy each: the reference stays what it is.
             if len(self.policies) > 1:
                 spoil(self)
@@ -157,8 +195,8 @@ def _takes_policies_of_one_type_for_equal(monkeypatch: pytest.MonkeyPatch) -> No
     class Spoilt(Plan):
         __slots__ = ()
 
-        def __init__(self, policies: Iterable[Policy], covered: Sequence[Policy] = ()) -> None:
-            super().__init__({type(policy): policy for policy in reversed([*policies])}.values(), covered)
+        def __init__(self, policies: Iterable[Policy], covered: Sequence[Policy] = (), sinks: Sequence[EventSink] = ()) -> None:
+            super().__init__({type(policy): policy for policy in reversed([*policies])}.values(), covered, sinks)
 
     monkeypatch.setattr(stack, "Plan", Spoilt)
 
@@ -194,6 +232,24 @@ def _hides_the_second_of_two_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     _replan(monkeypatch, spoil)
 
 
+def _report(monkeypatch: pytest.MonkeyPatch, times: Callable[[bool], int]) -> None:
+    rightly = _response.Pass.report
+
+    def wrongly(exchange: Any, *what: Any, rehearsed: bool = False, **more: Any) -> None:
+        for _ in range(times(rehearsed) if len(exchange.plan.policies) > 1 else 1):
+            rightly(exchange, *what, rehearsed=rehearsed, **more)
+
+    monkeypatch.setattr(_response.Pass, "report", wrongly)
+
+
+def _reports_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    _report(monkeypatch, lambda rehearsed: 2)
+
+
+def _keeps_rehearsals_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    _report(monkeypatch, lambda rehearsed: 0 if rehearsed else 1)
+
+
 @pytest.mark.parametrize(
     "plant",
     [
@@ -205,6 +261,8 @@ def _hides_the_second_of_two_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(_takes_policies_of_one_type_for_equal, id="drops a policy of a type it has"),
         pytest.param(_lets_the_last_vary_win, id="lets the last Vary win"),
         pytest.param(_loses_added_headers_on_answers_of_its_own, id="loses add_header on refusals"),
+        pytest.param(_reports_twice, id="reports a refusal twice"),
+        pytest.param(_keeps_rehearsals_to_itself, id="does not report what is rehearsed"),
         pytest.param(_hides_the_second_of_two_refusals, id="runs one hook of the first policy only"),
     ],
 )

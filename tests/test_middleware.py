@@ -11,13 +11,28 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware as StarletteH
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from asgisec import CORS, RequestID, SecurityHeaders, SecurityMiddleware, TrustedHosts, middleware
+from asgisec import (
+    CORS,
+    CrossOriginProtection,
+    HTTPSOnly,
+    RequestID,
+    RequestLimits,
+    SecurityHeaders,
+    SecurityMiddleware,
+    TrustedHosts,
+    TrustedProxies,
+    middleware,
+)
 from asgisec.errors import ConfigError
 from asgisec.middleware import (
     CORSMiddleware,
+    CrossOriginMiddleware,
+    HTTPSOnlyMiddleware,
     RequestIDMiddleware,
+    RequestLimitsMiddleware,
     SecurityHeadersMiddleware,
     TrustedHostMiddleware,
+    TrustedProxyMiddleware,
 )
 from tests.asgi import answering, request
 
@@ -70,6 +85,22 @@ def test_arguments_and_defaults_begin_as_starlettes(ours: type, peer: type) -> N
             SecurityHeaders(frame_options=None),
             id="SecurityHeaders, by name",
         ),
+        pytest.param(
+            TrustedProxyMiddleware(answering(), ["unix"], "forwarded"),
+            TrustedProxies(["unix"], "forwarded"),
+            id="TrustedProxies, by position",
+        ),
+        pytest.param(
+            HTTPSOnlyMiddleware(answering(), "reject", ["/health"]), HTTPSOnly("reject", ["/health"]), id="HTTPSOnly"
+        ),
+        pytest.param(
+            CrossOriginMiddleware(answering(), [APP], ["/hook"], dry_run=True),
+            CrossOriginProtection([APP], ["/hook"], dry_run=True),
+            id="CrossOriginProtection",
+        ),
+        pytest.param(
+            RequestLimitsMiddleware(answering(), max_body_size=9), RequestLimits(max_body_size=9), id="RequestLimits"
+        ),
     ],
 )
 def test_options_are_those_of_the_policy(made: SecurityMiddleware, policy: object) -> None:
@@ -88,6 +119,10 @@ def test_the_allowed_hosts_can_be_read_as_with_starlette() -> None:
         pytest.param(TrustedHostMiddleware, {"allowed_hosts": []}, id="TrustedHosts"),
         pytest.param(CORSMiddleware, {"allow_origins": "*"}, id="CORS"),
         pytest.param(SecurityHeadersMiddleware, {"frame_options": "deny"}, id="SecurityHeaders"),
+        pytest.param(TrustedProxyMiddleware, {"trusted": ["*"]}, id="TrustedProxies"),
+        pytest.param(HTTPSOnlyMiddleware, {"mode": "refuse"}, id="HTTPSOnly"),
+        pytest.param(CrossOriginMiddleware, {"trusted_origins": ["*"]}, id="CrossOriginProtection"),
+        pytest.param(RequestLimitsMiddleware, {"max_body_size": 0}, id="RequestLimits"),
     ],
 )
 def test_wrong_options_are_found_when_the_middleware_is_made(kind: Any, options: dict[str, Any]) -> None:
@@ -120,7 +155,9 @@ def test_a_subclass_is_not_skipped(name: str) -> None:
         await SecurityMiddleware.__call__(self, scope, receive, send)
 
     mine = type("Mine", (getattr(middleware, name),), {"__call__": call})
-    request(RequestIDMiddleware(mine(answering())))
+    required = {"trusted": ["10.0.0.0/8"]} if name == "TrustedProxyMiddleware" else {}
+    # Over HTTPS, so that none of them answers in the application's place.
+    request(RequestIDMiddleware(mine(answering(), **required)), scheme="https")
     assert len(called) == 1
 
 

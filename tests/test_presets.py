@@ -15,12 +15,17 @@ from starlette.testclient import TestClient
 
 from asgisec import (
     CORS,
+    CrossOriginProtection,
     Exchange,
+    HTTPSOnly,
     Policy,
     RequestID,
+    RequestLimits,
+    SecurityEvent,
     SecurityHeaders,
     SecurityMiddleware,
     TrustedHosts,
+    TrustedProxies,
     install,
     secure,
 )
@@ -91,18 +96,55 @@ class TestTheSameObject:
 
 
 def test_the_recommended_order() -> None:
-    assert [kind for kind, _ in RECOMMENDED_ORDER] == [RequestID, SecurityHeaders, TrustedHosts, CORS]
+    assert [kind for kind, _ in RECOMMENDED_ORDER] == [
+        RequestID,
+        TrustedProxies,
+        SecurityHeaders,
+        TrustedHosts,
+        HTTPSOnly,
+        CORS,
+        CrossOriginProtection,
+        RequestLimits,
+    ]
     assert all(reason for _, reason in RECOMMENDED_ORDER)
 
 
-def test_secure_runs_the_recommended_policies_in_that_order() -> None:
-    wrapped: Any = secure(answering(), hosts=HOSTS, origins=ORIGINS)
-    assert [type(policy) for policy in wrapped.policies] == [kind for kind, _ in RECOMMENDED_ORDER]
+@pytest.mark.parametrize(
+    ("options", "left_out"),
+    [
+        pytest.param({"proxies": ["10.0.0.0/8"]}, {HTTPSOnly}, id="all that it installs"),
+        pytest.param({}, {HTTPSOnly, TrustedProxies}, id="no proxies"),
+        pytest.param({"headers": None}, {HTTPSOnly, TrustedProxies, SecurityHeaders}, id="no headers"),
+    ],
+)
+def test_secure_runs_the_recommended_policies_in_that_order(options: Any, left_out: set[type[Policy]]) -> None:
+    wrapped: Any = secure(answering(), hosts=HOSTS, origins=ORIGINS, **options)
+    expected = [kind for kind, _ in RECOMMENDED_ORDER if kind not in left_out]
+    assert [type(policy) for policy in wrapped.policies] == expected
 
 
-def test_headers_can_be_left_out() -> None:
-    wrapped: Any = secure(answering(), hosts=HOSTS, headers=None)
-    assert [type(policy) for policy in wrapped.policies] == [RequestID, TrustedHosts, CORS]
+def test_the_client_behind_a_proxy_is_the_one_that_events_name() -> None:
+    events: list[SecurityEvent] = []
+    app = secure(answering(), hosts=HOSTS, proxies=["10.0.0.0/8"], on_event=events.append)
+    headers = [("host", "evil.example"), ("x-forwarded-for", "127.0.0.1, 192.0.2.7")]
+    assert request(app, headers=headers, client=("10.0.0.1", 4711)).status == 400
+    assert [(event.policy, event.client) for event in events] == [("TrustedHosts", "192.0.2.7")]
+
+
+@pytest.mark.parametrize(
+    ("environment", "origin", "status"),
+    [
+        pytest.param("production", ORIGIN, 200, id="an origin that is allowed"),
+        pytest.param("production", "http://localhost:3000", 403, id="attack: a local origin in production"),
+        pytest.param("development", "http://localhost:3000", 200, id="a local origin in development"),
+        pytest.param("development", "http://localhost.evil.example", 403, id="attack: an origin that looks local"),
+        pytest.param("development", "null", 403, id="attack: a sandboxed frame, in development"),
+    ],
+)
+def test_whose_pages_may_change_something(environment: Any, origin: str, status: int) -> None:
+    app = secure(answering(), hosts=HOSTS, origins=ORIGINS, environment=environment)
+    headers = [("host", "testserver"), ("origin", origin), ("sec-fetch-site", "cross-site")]
+    assert request(app, "POST", headers=headers).status == status
 
 
 def test_headers_of_a_derived_class_are_sent() -> None:
@@ -115,6 +157,8 @@ def test_headers_of_a_derived_class_are_sent() -> None:
 
 REFUSED = [
     pytest.param({"environment": "prod"}, "secure(environment=) got 'prod': write 'production' or", id="environment"),
+    pytest.param({"proxies": ["*"]}, "TrustedProxies(trusted=) got '*': write an address", id="every proxy"),
+    pytest.param({"on_event": 5}, "SecurityMiddleware(on_event=) got 5: write a callable", id="nothing to call"),
     pytest.param({"headers": "DENY"}, "secure(headers=) got 'DENY': write SecurityHeaders.api()", id="headers"),
     pytest.param({"headers": RequestID()}, "secure(headers=) got RequestID(", id="another policy for headers"),
     pytest.param({"hosts": "testserver"}, "TrustedHosts(allowed_hosts=) got 'testserver': write a list", id="host"),

@@ -97,6 +97,7 @@ class CORS(Policy):
         exposed = a_list("CORS(expose_headers=)", self.expose_headers)
         credentials = a_bool("CORS(allow_credentials=)", self.allow_credentials)
         a_bool("CORS(allow_private_network=)", self.allow_private_network)
+        a_bool("CORS(dry_run=)", self.dry_run)
         max_age = seconds("CORS(max_age=)", self.max_age)
         _check_origins(origins, credentials=credentials)
         _check_methods(methods)

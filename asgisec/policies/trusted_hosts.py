@@ -62,6 +62,7 @@ class TrustedHosts(Policy):
         if not patterns:
             raise ConfigError(_OPTION, self.allowed_hosts, "name the hosts you serve, such as ['api.example.com']")
         a_bool("TrustedHosts(www_redirect=)", self.www_redirect)
+        a_bool("TrustedHosts(dry_run=)", self.dry_run)
         exempt = Exempt("TrustedHosts(exempt=)", self.exempt)
         wildcards = [pattern for pattern in listed if pattern.startswith("*")]
         hosts = frozenset(_entry(pattern, pattern) for pattern in listed if not pattern.startswith("*"))

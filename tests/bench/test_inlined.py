@@ -139,6 +139,7 @@ def test_what_the_application_raises(extra: dict[str, Any], started: bool, make:
         pytest.param([HOST, ORIGIN], id="allowed-origin"),
         pytest.param([HOST, ("origin", f"https://{HOSTS[0]}")], id="own-origin"),
         pytest.param([HOST, EVIL], id="origin-not-allowed"),
+        pytest.param([HOST, ("origin", f"capacitor://{HOSTS[0]}")], id="own-host-in-an-applications-scheme"),
         pytest.param([HOST, HOST], id="host-repeated"),
         pytest.param([("host", "evil.example")], id="host-not-allowed"),
     ],

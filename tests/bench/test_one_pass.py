@@ -8,10 +8,10 @@ import anyio
 import pytest
 
 from bench import __main__ as command
-from bench import harness
+from bench import harness, more_policies, one_pass
 from bench.harness import Group, Variant, check
-from bench.one_pass import GROUPS
 
+GROUPS = [*one_pass.GROUPS, *more_policies.GROUPS]
 VARIANTS = [pytest.param(variant, id=f"{group.name}: {variant.name}") for group in GROUPS for variant in group.variants]
 
 
@@ -38,6 +38,8 @@ def test_a_run_writes_figures_and_charts(
     command.main()
     printed = capsys.readouterr().out
     assert all(group.name in printed for group in GROUPS)
-    document = json.loads((tmp_path / "results" / "one_pass.json").read_text(encoding="utf-8"))
-    assert [group["name"] for group in document["groups"]] == [group.name for group in GROUPS]
+    for part in (one_pass, more_policies):
+        name = part.__name__.removeprefix("bench.")
+        document = json.loads((tmp_path / "results" / f"{name}.json").read_text(encoding="utf-8"))
+        assert [group["name"] for group in document["groups"]] == [group.name for group in part.GROUPS]
     assert {path.name for path in (tmp_path / "images").iterdir()} == {"one-pass-light.svg", "one-pass-dark.svg"}

@@ -12,11 +12,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from http import HTTPStatus
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from asgisec.policy import phrase_of
 from tests.asgi import App, Message, Recorded, drive, scope_of
 
 ROOT = Path(__file__).parents[2]
@@ -143,7 +143,7 @@ def real_answer(block: Block, app: App) -> str:
 
 def written(answer: Recorded) -> str:
     """Write an answer as text, with what is new each time made the same."""
-    head = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
+    head = [f"HTTP/1.1 {answer.status} {phrase_of(answer.status)}"]
     head += [f"{name}: {value}" for name, value in answer.headers]
     text = "\n".join(head) + "\n"
     if answer.body:

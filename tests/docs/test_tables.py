@@ -3,13 +3,29 @@
 import dataclasses
 import inspect
 import re
+import time
 import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import asgisec
-from asgisec import CORS, HSTS, RequestID, SecurityHeaders, TrustedHosts, errors, inputs, middleware, presets, secure
+from asgisec import (
+    CORS,
+    HSTS,
+    CrossOriginProtection,
+    HTTPSOnly,
+    RequestID,
+    RequestLimits,
+    SecurityHeaders,
+    TrustedHosts,
+    TrustedProxies,
+    errors,
+    inputs,
+    middleware,
+    presets,
+    secure,
+)
 from asgisec.inputs import litestar as inputs_litestar
 from asgisec.policy import Exchange, Policy
 from asgisec.presets import RECOMMENDED_ORDER
@@ -29,6 +45,10 @@ _OPTIONS: dict[str, list[type[Any]]] = {
     "trusted-hosts.md": [TrustedHosts],
     "cors.md": [CORS],
     "security-headers.md": [SecurityHeaders, HSTS],
+    "trusted-proxies.md": [TrustedProxies],
+    "https-only.md": [HTTPSOnly],
+    "cross-origin-protection.md": [CrossOriginProtection],
+    "request-limits.md": [RequestLimits],
 }
 
 
@@ -43,7 +63,7 @@ def defaults_of(policy: type[Any]) -> dict[str, Any]:
 
 
 def value_of(cell: str) -> Any:
-    return _REQUIRED if cell == "required" else eval(cell.strip("`"), {**vars(asgisec)})  # noqa: S307 - our own page
+    return _REQUIRED if cell == "required" else eval(cell.strip("`"), {**vars(asgisec), "time": time})  # noqa: S307 - our own page
 
 
 def options_on(page: str, heading: str = "Options") -> list[tuple[str, Any]]:
@@ -77,8 +97,8 @@ def test_every_policy_has_a_page_with_the_same_sections() -> None:
 
 
 def _class_of(policy: type[Policy]) -> str:
-    stem = policy.__name__.removesuffix("s") if policy is TrustedHosts else policy.__name__
-    name = f"{stem}Middleware"
+    shorter = {TrustedHosts: "TrustedHost", TrustedProxies: "TrustedProxy", CrossOriginProtection: "CrossOrigin"}
+    name = f"{shorter.get(policy, policy.__name__)}Middleware"
     assert name in middleware.__all__
     return name
 
@@ -124,7 +144,7 @@ def test_the_hooks() -> None:
 
 
 def test_the_exchange() -> None:
-    of_the_pass = {"names", "outer", "receive", "refusal", "refused_by", "added"}
+    of_the_pass = {"names", "outer", "receive", "refusal", "refused_by", "added", "sinks"}
     members = {*vars(Exchange), *Exchange.__annotations__, "scope", "headers", "memo"} - of_the_pass
     assert _listed("The exchange") == {name for name in members if not name.startswith("_")}
 

@@ -24,13 +24,16 @@ HOST = "api.example.com"
         pytest.param({}, [("host", f"{HOST}:80"), ("origin", f"http://{HOST}")], "ws", True, id="own, port of http"),
         pytest.param({}, [("host", "[::1]:8000"), ("origin", "http://[::1]:8000")], "ws", True, id="own, IPv6"),
         pytest.param({}, [("host", HOST), ("origin", f"https://{HOST}")], "ws", True, id="own, TLS ends at a proxy"),
-        pytest.param({}, [("host", "x"), ("origin", "app://x")], "ws", True, id="own, of an application's scheme"),
         # Neither CORS of a peer nor any browser stops these.
         pytest.param(ONE, [("host", HOST), ("origin", "https://evil.test")], "wss", False, id="another"),
         pytest.param({}, [("host", HOST), ("origin", "null")], "wss", False, id="null"),
         pytest.param({}, [("host", "null"), ("origin", "null")], "wss", False, id="null, and a host of that name"),
         pytest.param({}, [("host", HOST), ("origin", "")], "wss", False, id="empty"),
         pytest.param({}, [("origin", "https://")], "wss", False, id="empty, and no host"),
+        # Any installed application may name any host there.
+        pytest.param(
+            {}, [("host", "localhost"), ("origin", "capacitor://localhost")], "ws", False, id="an application's scheme"
+        ),
         pytest.param({}, [("host", HOST), ("origin", f"https://{HOST}.evil.test")], "wss", False, id="begins as own"),
         pytest.param({}, [("host", HOST), ("origin", f"https://evil{HOST}")], "wss", False, id="ends as own"),
         pytest.param({}, [("host", HOST), ("origin", f"https://{HOST}:8443")], "wss", False, id="own, another port"),

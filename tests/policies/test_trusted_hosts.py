@@ -167,6 +167,17 @@ def test_an_entry_is_no_pattern() -> None:
             id="a path without a slash, which would change the host",
         ),
         pytest.param(
+            "example.com",
+            ["www.example.com"],
+            {"path": ".evil.test"},
+            "http://www.example.com/.evil.test",
+            id="a path without a slash, which would go on with the host",
+        ),
+        pytest.param(
+            "example.com", ["www.example.com"], {"path": "*"}, "http://www.example.com/*", id="the path of OPTIONS *"
+        ),
+        pytest.param("example.com", ["www.example.com"], {"path": ""}, "http://www.example.com/", id="no path"),
+        pytest.param(
             "example.com", ["www.example.com"], {"path": "/?a#b"}, "http://www.example.com/%3Fa%23b", id="delimiters"
         ),
     ],
