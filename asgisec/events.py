@@ -19,7 +19,7 @@ __all__ = ["EventSink", "SecurityEvent", "emit"]
 
 logger = logging.getLogger("asgisec.events")
 # What reads `record.event` from that logger finds one in every record; a sink's failure is none, and goes elsewhere.
-_failures = logging.getLogger("asgisec.on_event")
+_failure_logger = logging.getLogger("asgisec.on_event")
 
 _MAX_SHOWN = 256  # characters of a path: enough to find the route, not enough to fill a disk
 
@@ -68,7 +68,7 @@ def emit(event: SecurityEvent, sinks: Iterable[EventSink] = ()) -> None:
             sink(event)
         except Exception:
             # Counting must not decide: a refusal stays one when the counter is down.
-            _failures.exception("a callable given as on_event= failed")
+            _failure_logger.exception("a callable given as on_event= failed")
 
 
 def _shown(value: Any) -> str:

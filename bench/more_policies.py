@@ -54,9 +54,9 @@ def _post(name: str, **changed: Any) -> Request:
 
 
 _SENT = {"sec-fetch-site": "same-origin", "origin": "https://api.example.com", "content-length": "0"}
-POST = _post("post of the site", headers=_SENT)
+POST = _post("own post", headers=_SENT)
 PROXIED = _post(
-    "post through a proxy",
+    "proxied post",
     headers={**_SENT, "x-forwarded-for": "192.0.2.7", "x-forwarded-proto": "https"},
     client=("10.0.0.1", 40000),
     scheme="http",

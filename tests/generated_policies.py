@@ -247,6 +247,8 @@ _real = st.one_of(
     ),
     st.builds(HTTPSOnly, st.sampled_from(["redirect", "reject"]), dry_run=_rehearsed),
     st.builds(CrossOriginProtection, st.sampled_from([(), _ORIGINS[:1]]), dry_run=_rehearsed),
+    # What is over these shows while it is read only.
+    st.builds(RequestLimits, max_body_size=st.just(1), max_message_size=st.just(1), dry_run=_rehearsed),
     st.builds(
         RequestLimits,
         max_body_size=st.sampled_from([1, 50, None]),

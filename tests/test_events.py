@@ -341,6 +341,17 @@ def test_the_principal_is_named() -> None:
     assert [(event.principal, event.method, event.client) for event in events] == [("user-1", "WEBSOCKET", None)]
 
 
+def test_an_exchange_without_a_pass_tells_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """As in a unit test of a policy of one's own."""
+    scope = {"type": "http", "method": "GET", "path": "/"}
+    Exchange(scope, {}, _never).report("authz_fail", "refused", policy=CrossOriginProtection())
+    assert caplog.messages == ["authz_fail reason=refused policy=CrossOriginProtection method=GET path=/"]
+
+
+async def _never() -> None:
+    raise AssertionError
+
+
 def test_an_event_as_json() -> None:
     """What a handler of the logger writes: the fields of the event, and nothing that breaks a line."""
     lines: list[str] = []

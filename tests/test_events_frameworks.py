@@ -4,8 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from fastapi import FastAPI
@@ -23,6 +21,7 @@ from asgisec import RequestID, SecurityEvent, install
 from asgisec.errors import SecurityError
 from asgisec.stack import refuse
 from tests.asgi import App, Message, answering, request
+from tests.serving_django import serving
 
 
 class GuardRefused(SecurityError):
@@ -104,26 +103,7 @@ urlpatterns = [path("", _django_view)]
 
 
 def _django(guard: Guard) -> Any:
-    if not settings.configured:
-        settings.configure(
-            ROOT_URLCONF="",
-            ALLOWED_HOSTS=["*"],
-            SECRET_KEY="of nobody",  # noqa: S106 - for tests
-            DEBUG=False,
-            LOGGING_CONFIG=None,
-            MIDDLEWARE=[],
-        )
-    app = get_asgi_application()
-
-    async def with_these_urls(scope: Message, receive: Any, send: Any) -> None:
-        # Another test module may have configured Django for itself: what is served is set per request.
-        before, settings.ROOT_URLCONF = settings.ROOT_URLCONF, __name__
-        try:
-            await app({**scope}, receive, send)
-        finally:
-            settings.ROOT_URLCONF = before
-
-    return with_these_urls
+    return serving(__name__)
 
 
 GUARDS = [_raised, _refused, _refused_and_raised]

@@ -147,8 +147,8 @@ def _replan(monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Plan], None]) -> N
     class Spoilt(Plan):
         __slots__ = ()
 
-        def __init__(self, policies: Iterable[Policy], covered: Sequence[Policy] = (), sinks: Sequence[EventSink] = ()) -> None:
-            super().__init__(policies, covered, sinks)
+        def __init__(self, policies: Iterable[Policy], *rest: Any, **more: Any) -> None:
+            super().__init__(policies, *rest, **more)
             # Nested passes have one policy each: the reference stays what it is.
             if len(self.policies) > 1:
                 spoil(self)
@@ -195,8 +195,8 @@ def _takes_policies_of_one_type_for_equal(monkeypatch: pytest.MonkeyPatch) -> No
     class Spoilt(Plan):
         __slots__ = ()
 
-        def __init__(self, policies: Iterable[Policy], covered: Sequence[Policy] = (), sinks: Sequence[EventSink] = ()) -> None:
-            super().__init__({type(policy): policy for policy in reversed([*policies])}.values(), covered, sinks)
+        def __init__(self, policies: Iterable[Policy], *rest: Any, **more: Any) -> None:
+            super().__init__({type(policy): policy for policy in reversed([*policies])}.values(), *rest, **more)
 
     monkeypatch.setattr(stack, "Plan", Spoilt)
 

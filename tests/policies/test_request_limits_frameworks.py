@@ -6,8 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
@@ -22,7 +20,8 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from asgisec import RequestID, RequestLimits, SecurityEvent, install
-from tests.asgi import App, Message, request
+from tests.asgi import App, request
+from tests.serving_django import serving
 
 HOST = ("host", "testserver")
 
@@ -127,26 +126,7 @@ urlpatterns = [path(f"{kind}", _django_view) for kind in ("json", "form", "multi
 
 
 def _django() -> Any:
-    if not settings.configured:
-        settings.configure(
-            ROOT_URLCONF="",
-            ALLOWED_HOSTS=["*"],
-            SECRET_KEY="for tests",  # noqa: S106 - of nobody
-            DEBUG=False,
-            LOGGING_CONFIG=None,
-            MIDDLEWARE=[],
-        )
-    app = get_asgi_application()
-
-    async def with_these_urls(scope: Message, receive: Any, send: Any) -> None:
-        # Another test module may have configured Django for itself: what is served is set per request.
-        before, settings.ROOT_URLCONF = settings.ROOT_URLCONF, __name__
-        try:
-            await app({**scope}, receive, send)
-        finally:
-            settings.ROOT_URLCONF = before
-
-    return with_these_urls
+    return serving(__name__)
 
 
 FRAMEWORKS = [
