@@ -58,7 +58,11 @@ def open_socket(address: Address) -> socket.socket:
         return socket.create_connection(("127.0.0.1", address), timeout=TIMEOUT)
     connected = socket.socket(socket.AF_UNIX)
     connected.settimeout(TIMEOUT)
-    connected.connect(address)
+    try:
+        connected.connect(address)
+    except OSError:
+        connected.close()
+        raise
     return connected
 
 
