@@ -286,7 +286,16 @@ async def _refused(
     except BaseException as error:  # noqa: BLE001 - raised again by the pass
         return error
     refusal.__traceback__ = None  # it holds the exchange, which holds the refusal
-    return None if any(error is refusal for error in _chain(failure)) else failure
+    return None if _comes_of(failure, refusal) else failure
+
+
+def _comes_of(failure: BaseException | None, refusal: SecurityError) -> bool:
+    """Tell whether an exception is the refusal, or what somebody made of it; a group is, where all in it are."""
+    return any(
+        error is refusal
+        or (isinstance(error, BaseExceptionGroup) and all(_comes_of(inner, refusal) for inner in error.exceptions))
+        for error in _chain(failure)
+    )
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -22,6 +22,11 @@ async def _is_context(error: Exception, send: Any) -> None:
     raise RuntimeError("could not read the body")
 
 
+async def _is_grouped(error: Exception, send: Any) -> None:
+    # So does Quart from Python 3.12 on, whose requests are task groups.
+    raise ExceptionGroup("unhandled errors in a TaskGroup", [ExceptionGroup("inner", [error])])
+
+
 async def _is_answered_with_400(error: Exception, send: Any) -> None:
     await send({**START, "status": 400, "headers": [(b"x-own", b"1")]})
     await send(END)
@@ -41,6 +46,7 @@ async def _is_answered_with_500_and_raised(error: Exception, send: Any) -> None:
         pytest.param(is_swallowed, id="is swallowed, nothing is sent"),
         pytest.param(_is_chained, id="is the cause of another"),
         pytest.param(_is_context, id="is the context of another"),
+        pytest.param(_is_grouped, id="is all that a group of exceptions holds"),
         pytest.param(_is_answered_with_400, id="is answered with the framework's 400"),
         pytest.param(_is_answered_with_500_and_raised, id="is answered with the framework's 500 and raised"),
     ],
@@ -76,6 +82,15 @@ def test_another_defect_than_the_refusal_propagates() -> None:
     response = request(SecurityMiddleware(app, limiting()))
     assert response.status == 413
     assert response.error is error
+
+
+def test_another_defect_in_the_same_group_propagates() -> None:
+    async def fails_too(error: Exception, send: Any) -> None:
+        raise ExceptionGroup("two tasks", [error, ValueError("another defect")])
+
+    response = request(SecurityMiddleware(reading(fails_too), RequestID(), limiting()))
+    assert response.status == 413
+    assert isinstance(response.error, ExceptionGroup)
 
 
 def test_exceptions_that_are_each_other_s_cause_end_the_search() -> None:
