@@ -291,11 +291,13 @@ async def _refused(
 
 def _comes_of(failure: BaseException | None, refusal: SecurityError) -> bool:
     """Tell whether an exception is the refusal, or what somebody made of it; a group is, where all in it are."""
-    return any(
-        error is refusal
-        or (isinstance(error, BaseExceptionGroup) and all(_comes_of(inner, refusal) for inner in error.exceptions))
-        for error in _chain(failure)
-    )
+    for error in _chain(failure):
+        if isinstance(error, BaseExceptionGroup):
+            # What it was raised in does not matter: nothing that it holds may be lost.
+            return all(_comes_of(inner, refusal) for inner in error.exceptions)
+        if error is refusal:
+            return True
+    return False
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
