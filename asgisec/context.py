@@ -10,7 +10,7 @@ started while serving. In a log record they are never `None`: a formatter that n
 """
 
 import logging
-import secrets
+import os
 from collections.abc import MutableMapping
 from contextvars import ContextVar
 from typing import Any
@@ -41,7 +41,7 @@ class Trace:
         if self._ids is None:
             parent = parse_traceparent(self._inbound) if self._inbound is not None else None
             trace, flags = (parent.trace_id, parent.flags & _SAMPLED) if parent else (new_id(), 0)
-            self._ids = (trace, secrets.token_hex(8), flags)
+            self._ids = (trace, os.urandom(8).hex(), flags)
         return self._ids
 
 

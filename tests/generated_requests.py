@@ -190,7 +190,7 @@ async def play(app: App, scope: Message, gone_after: int | None = None) -> Outco
         outcome.messages.append({**message})
 
     with (
-        patch("secrets.token_urlsafe", lambda size: f"nonce-{next(generated_policies.ids)}"),
+        patch("asgisec.policies.security_headers._new_nonce", lambda: f"nonce-{next(generated_policies.ids)}"),
         anyio.CancelScope() as cancel,
     ):
         own = {**scope, "state": {}, "calls": outcome.calls, "cancel": cancel.cancel}

@@ -12,7 +12,6 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from hashlib import sha256
 from typing import Final
 
 from asgisec.errors import ConfigError
@@ -136,6 +135,8 @@ class CSP:
     @staticmethod
     def hash_of(inline: str) -> str:
         """Return the source that allows one inline script or style, given exactly what stands between its tags."""
+        from hashlib import sha256  # noqa: PLC0415 - it loads OpenSSL, which most applications do not need at import
+
         return f"'sha256-{b64encode(sha256(inline.encode()).digest()).decode()}'"
 
     def _lists(self) -> dict[str, Sequence[str]]:
