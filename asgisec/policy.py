@@ -278,6 +278,14 @@ class Policy:
         """Clean up. Runs whatever happened, in reverse order, for every policy that saw the request."""
 
 
+PLAIN_FUNCTION = "write a plain function: a coroutine is true whatever it would return"
+
+
+def is_coroutine_function(function: object) -> bool:
+    """Tell whether calling `function` makes a coroutine, which counts as true before it has said anything."""
+    return iscoroutinefunction(function) or iscoroutinefunction(getattr(type(function), "__call__", None))  # noqa: B004 - which kind
+
+
 class Exempt:
     """Which requests a policy leaves alone: exact paths, or a predicate of the exchange.
 
@@ -291,12 +299,13 @@ class Exempt:
         self._predicate = exempt if callable(exempt) else None
         self._paths: frozenset[str] = frozenset()
         if callable(exempt):
-            if iscoroutinefunction(exempt) or iscoroutinefunction(type(exempt).__call__):
-                mend = "write a plain function: a coroutine is true whatever it would return"
-                raise ConfigError(option, exempt, mend)
+            if is_coroutine_function(exempt):
+                raise ConfigError(option, exempt, PLAIN_FUNCTION)
             return
         if isinstance(exempt, str):
             raise ConfigError(option, exempt, f"write a list: [{exempt!r}]")
+        if not isinstance(exempt, Iterable):
+            raise ConfigError(option, exempt, "write a list of exact paths, or a predicate of the exchange")
         paths = tuple(exempt)
         for path in paths:
             if not isinstance(path, str) or not path.startswith("/") or any(sign in path for sign in "*?#"):

@@ -90,7 +90,7 @@ def secure(
         ConfigError: An option is wrong, or must not go to production. A debug mode that is switched on later stops the
             application when it starts.
     """
-    if environment not in {"production", "development"}:
+    if environment not in ("production", "development"):
         raise ConfigError("secure(environment=)", environment, "write 'production' or 'development'")
     local = environment == "development"
     if headers is not None and not isinstance(headers, SecurityHeaders):

@@ -17,7 +17,7 @@ Only this module and `asgisec._response`, the way a response takes, send.
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import suppress
-from inspect import iscoroutine, iscoroutinefunction
+from inspect import iscoroutine
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -28,7 +28,16 @@ from asgisec._response import Pass, Send, answer, forget, place_of_refusal, repl
 from asgisec._wire.headers import Pair, join_repeated
 from asgisec.errors import BadRequest, ConfigError, SecurityError
 from asgisec.events import EventSink
-from asgisec.policy import SWITCHING_PROTOCOLS, Answer, Exchange, Policy, Receive, Verdict, path_below_root
+from asgisec.policy import (
+    SWITCHING_PROTOCOLS,
+    Answer,
+    Exchange,
+    Policy,
+    Receive,
+    Verdict,
+    is_coroutine_function,
+    path_below_root,
+)
 
 __all__ = ["InstalledMiddleware", "SecurityMiddleware", "not_starting", "refuse"]
 
@@ -208,7 +217,7 @@ def _sinks(on_event: EventSink | Sequence[EventSink]) -> tuple[EventSink, ...]:
     for sink in sinks:
         if not callable(sink):
             raise ConfigError(option, sink, "write a callable that takes a SecurityEvent")
-        if iscoroutinefunction(sink) or iscoroutinefunction(getattr(sink, "__call__", None)):  # noqa: B004 - which kind
+        if is_coroutine_function(sink):
             raise ConfigError(option, sink, "write a plain function: nobody would await it; let it feed a queue")
     return sinks
 

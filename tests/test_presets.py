@@ -156,6 +156,9 @@ def test_headers_of_a_derived_class_are_sent() -> None:
 
 
 REFUSED = [
+    pytest.param(
+        {"environment": ["production"]}, "secure(environment=) got ['production']: ", id="environment, a list"
+    ),
     pytest.param({"environment": "prod"}, "secure(environment=) got 'prod': write 'production' or", id="environment"),
     pytest.param({"proxies": ["*"]}, "TrustedProxies(trusted=) got '*': write an address", id="every proxy"),
     pytest.param({"on_event": 5}, "SecurityMiddleware(on_event=) got 5: write a callable", id="nothing to call"),

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from asgisec._wire.origin import is_own, parse_origin
 from asgisec.errors import ConfigError, CrossOriginRequest
 from asgisec.policies._options import a_bool, a_list, mend_origin
-from asgisec.policy import Exchange, Exempt, Policy
+from asgisec.policy import PLAIN_FUNCTION, Exchange, Exempt, Policy, is_coroutine_function
 
 __all__ = ["CrossOriginProtection"]
 
@@ -35,13 +35,14 @@ class CrossOriginProtection(Policy):
     """Refuse requests that pages of other origins make a browser send.
 
     Args:
-        trusted_origins: Origins as browsers send them, `https://app.example.com`; or a predicate of one.
+        trusted_origins: Origins as browsers send them, `https://app.example.com`; or a predicate of one, which must
+            return `True` itself.
         exempt: Exact paths, or a predicate of the exchange, that any page may call: webhooks, endpoints that
             authenticate by something else than cookies.
         dry_run: Report what would be refused, and let it pass.
 
     Raises:
-        ConfigError: An origin that no browser would send.
+        ConfigError: An origin that no browser would send, or a predicate that is a coroutine function.
     """
 
     trusted_origins: Collection[str] | Callable[[str], bool] = ()
@@ -51,6 +52,8 @@ class CrossOriginProtection(Policy):
     _exempt: Exempt = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if is_coroutine_function(self.trusted_origins):
+            raise ConfigError(_OPTION, self.trusted_origins, PLAIN_FUNCTION)
         origins = () if callable(self.trusted_origins) else a_list(_OPTION, self.trusted_origins)
         for origin in origins:
             if parse_origin(origin.encode("ascii", "replace")) is None:
@@ -84,5 +87,6 @@ class CrossOriginProtection(Policy):
 
     def _trusts(self, origin: bytes) -> bool:
         if callable(self.trusted_origins):
-            return parse_origin(origin) is not None and self.trusted_origins(origin.decode())
+            # Nothing else that counts as true: to trust is to open.
+            return parse_origin(origin) is not None and self.trusted_origins(origin.decode()) is True
         return origin in self._trusted

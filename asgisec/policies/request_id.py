@@ -17,14 +17,13 @@ import re
 from collections.abc import Callable
 from contextvars import Token
 from dataclasses import dataclass, field
-from inspect import iscoroutinefunction
 from typing import ClassVar, TypeAlias
 
 from asgisec._wire.headers import Pair
 from asgisec.context import Trace, current, new_id
 from asgisec.errors import ConfigError
 from asgisec.policies._options import a_bool, header_name
-from asgisec.policy import Exchange, Policy
+from asgisec.policy import Exchange, Policy, is_coroutine_function
 
 __all__ = ["RequestID"]
 
@@ -66,7 +65,7 @@ class RequestID(Policy):
         object.__setattr__(self, "_name", header_name("RequestID(header=)", self.header))
         a_bool("RequestID(trust_inbound=)", self.trust_inbound)
         a_bool("RequestID(update_request_header=)", self.update_request_header)
-        if self.validator is not None and (not callable(self.validator) or iscoroutinefunction(self.validator)):
+        if self.validator is not None and (not callable(self.validator) or is_coroutine_function(self.validator)):
             raise ConfigError("RequestID(validator=)", self.validator, "write a plain function of an id, or None")
         if self.generator is not None:
             _try(self.generator)
@@ -143,7 +142,7 @@ class RequestID(Policy):
 
 def _try(generator: object) -> None:
     option = "RequestID(generator=)"
-    if not callable(generator) or iscoroutinefunction(generator):
+    if not callable(generator) or is_coroutine_function(generator):
         raise ConfigError(option, generator, _MEND)
     try:
         made = generator()

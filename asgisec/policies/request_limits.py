@@ -32,7 +32,7 @@ from asgisec.errors import (
     URITooLong,
 )
 from asgisec.policies._options import a_bool, a_list, positive, seconds
-from asgisec.policy import Exchange, Policy, Receive
+from asgisec.policy import Exchange, Policy, Receive, is_coroutine_function
 
 __all__ = ["RequestLimits"]
 
@@ -86,6 +86,8 @@ class RequestLimits(Policy):
         if self.timeout is not None:
             limit = positive("RequestLimits(timeout=)", seconds("RequestLimits(timeout=)", self.timeout), "seconds")
             object.__setattr__(self, "timeout", limit)
+        if not callable(self.clock) or is_coroutine_function(self.clock):
+            raise ConfigError("RequestLimits(clock=)", self.clock, "write a function that returns seconds, rising")
         a_bool("RequestLimits(dry_run=)", self.dry_run)
         option = "RequestLimits(content_types=)"
         types = () if self.content_types is None else a_list(option, self.content_types)

@@ -36,6 +36,11 @@ INVALID: dict[str, Row] = {
     "a header of bytes": (RequestID, {"header": b"X-Id"}, "RequestID(header=) got b'X-Id': "),
     "no header": (RequestID, {"header": None}, "RequestID(header=) got None: "),
     "a validator that is a pattern": (RequestID, {"validator": "[0-9]+"}, "RequestID(validator=) got '[0-9]+': "),
+    "a validator whose call is a coroutine": (
+        RequestID,
+        {"validator": ACoroutine()},
+        "RequestID(validator=) got <tests.policies.invalid.ACoroutine",
+    ),
     "a validator that is a coroutine": (
         RequestID,
         {"validator": a_coroutine},
@@ -122,6 +127,7 @@ INVALID: dict[str, Row] = {
         {"allowed_hosts": ["*.[::1]"]},
         "TrustedHosts(allowed_hosts=) got '*.[::1]': a wildcard covers names on any port",
     ),
+    "a number for exempt paths": (hosts, {"exempt": 5}, "TrustedHosts(exempt=) got 5: write a list of exact paths"),
     "one text of exempt paths": (
         hosts,
         {"exempt": "/health"},

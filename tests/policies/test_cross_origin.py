@@ -11,6 +11,7 @@ from asgisec._wire.origin import is_own
 from asgisec.errors import ConfigError
 from asgisec.middleware import CrossOriginMiddleware
 from tests.asgi import Message, Recorded, answering, request, websocket
+from tests.policies.invalid import ACoroutine, a_coroutine
 
 TRUSTED = "https://app.example.com"
 OWN = "https://api.example.com"
@@ -73,6 +74,11 @@ OPTION = "CrossOriginProtection(trusted_origins=) got "
         pytest.param({"trusted_origins": ["https://"]}, "write an origin as a browser sends it", id="no host"),
         pytest.param(
             {"trusted_origins": ["https://ü.example"]}, "write an origin as a browser sends it", id="not ASCII"
+        ),
+        pytest.param({"trusted_origins": a_coroutine}, "a coroutine is true", id="attack: a coroutine is true"),
+        pytest.param({"trusted_origins": ACoroutine()}, "a coroutine is true", id="attack: a call is a coroutine"),
+        pytest.param(
+            {"exempt": 5}, "CrossOriginProtection(exempt=) got 5: write a list of exact", id="exempt a number"
         ),
         pytest.param(
             {"exempt": "/hook"}, "CrossOriginProtection(exempt=) got '/hook': write a list", id="exempt a string"
@@ -299,6 +305,13 @@ def test_exempt_by_a_predicate() -> None:
 def test_a_predicate_of_the_origin(origin: str, status: int) -> None:
     policy = CrossOriginProtection(lambda asked: asked.endswith(".preview.example.com"))
     assert ask(policy, sec_fetch_site="cross-site", origin=origin).status == status
+
+
+@pytest.mark.parametrize("option", ["trusted_origins", "exempt"])
+@pytest.mark.parametrize("said", [None, 1, "yes", object()], ids=["nothing", "a number", "a text", "an object"])
+def test_a_predicate_opens_by_true_alone(option: str, said: Any) -> None:
+    options: dict[str, Any] = {option: lambda asked: said}
+    assert ask(CrossOriginProtection(**options), sec_fetch_site="cross-site", origin=TRUSTED).status == 403
 
 
 @pytest.mark.parametrize("option", ["trusted_origins", "exempt"])

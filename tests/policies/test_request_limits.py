@@ -9,6 +9,7 @@ from asgisec import RequestLimits, SecurityEvent, SecurityMiddleware
 from asgisec.errors import ConfigError
 from asgisec.middleware import RequestLimitsMiddleware
 from tests.asgi import Message, Recorded, answering, request, scope_of, websocket
+from tests.policies.invalid import a_coroutine
 
 HOST = ("host", "testserver")
 BACKENDS = ["asyncio", "trio"]
@@ -90,6 +91,8 @@ def test_a_timeout_may_be_a_timedelta() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        pytest.param({"clock": 5}, "RequestLimits(clock=) got 5: write a function", id="a clock that stands still"),
+        pytest.param({"clock": a_coroutine}, "write a function that returns seconds", id="a clock that is a coroutine"),
         pytest.param({"content_types": "application/json"}, "write a list: ['application/json']", id="a string"),
         pytest.param({"content_types": []}, "name at least one media type, or leave it out for any", id="none at all"),
         pytest.param({"content_types": [b"text/plain"]}, "write a list of strings", id="bytes"),
