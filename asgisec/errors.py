@@ -21,11 +21,19 @@ __all__ = [
     "CrossOriginRequest",
     "HeadersTooLarge",
     "InsecureTransport",
+    "InsufficientScope",
+    "InvalidAPIKey",
+    "InvalidToken",
+    "KeysUnavailable",
     "OriginNotAllowed",
+    "Overloaded",
     "PathNotAllowed",
+    "RateLimitExceeded",
     "RequestTimeout",
     "SecurityError",
+    "StoreUnavailable",
     "URITooLong",
+    "Unauthenticated",
     "UnsupportedMediaType",
 ]
 
@@ -173,3 +181,73 @@ class HeadersTooLarge(SecurityError):
     event = "input_validation_fail"
     default_detail = "The headers are too large."
     default_reason = "headers_too_large"
+
+
+class Unauthenticated(SecurityError):
+    """401: nobody knows who is calling (RFC 9110 section 15.5.2); the challenge says what to present."""
+
+    status = 401
+    event = "authn_login_fail"
+    default_detail = "Authentication is required."
+    default_reason = "no_credential"
+
+
+class InvalidToken(Unauthenticated):
+    """401: a token that is not, or no longer, good (RFC 6750 section 3.1)."""
+
+    default_detail = "This token is not valid."
+    default_reason = "invalid"
+
+
+class InvalidAPIKey(Unauthenticated):
+    """401: an API key that is not, or no longer, good."""
+
+    default_detail = "This API key is not valid."
+    default_reason = "invalid"
+
+
+class InsufficientScope(SecurityError):
+    """403: the caller is known, and may not do this (RFC 6750 section 3.1)."""
+
+    default_detail = "The credential does not allow this."
+    default_reason = "insufficient_scope"
+
+
+class RateLimitExceeded(SecurityError):
+    """429: too many requests (RFC 6585 section 4); `Retry-After` says when the next one may come."""
+
+    status = 429
+    problem_type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    event = "excess_rate_limit_exceeded"
+    default_detail = "Too many requests."
+    default_reason = "rate_limit"
+
+
+class Overloaded(SecurityError):
+    """503: the work is bounded, and its queue is full."""
+
+    status = 503
+    event = "sys_overload"
+    close_code = 1013
+    default_detail = "The server is busy. Try again later."
+    default_reason = "queue_full"
+
+
+class StoreUnavailable(SecurityError):
+    """503: a store cannot be reached, or cannot do what it was asked; its own error is the cause of this one."""
+
+    status = 503
+    event = "sys_store_unavailable"
+    close_code = 1013
+    default_detail = "The server cannot check this now. Try again later."
+    default_reason = "store_unavailable"
+
+
+class KeysUnavailable(SecurityError):
+    """503: the keys of an issuer cannot be fetched, so nobody can say whether its tokens are good."""
+
+    status = 503
+    event = "sys_keys_unavailable"
+    close_code = 1013
+    default_detail = "The server cannot check this now. Try again later."
+    default_reason = "keys_unavailable"

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, TypeAlias
 from asgisec._wire.headers import Pair, is_field_value, is_token
 from asgisec.errors import ConfigError, SecurityError
 from asgisec.events import EventSink, SecurityEvent, emit
+from asgisec.stores.protocols import Closable
 
 __all__ = ["Answer", "Exchange", "Exempt", "Policy", "Verdict"]
 
@@ -260,6 +261,9 @@ class Policy:
 
     dry_run: bool = False
     """True: what this policy would refuse is reported as an event, and passes."""
+
+    closes: Sequence[Closable] = ()
+    """What is closed when the application shuts down: stores, counters to flush."""
 
     tracks_names: ClassVar[bool] = False
     """True where `on_response` keeps `exchange.names` true itself, which spares the pass reading the list again."""

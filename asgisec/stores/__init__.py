@@ -1,0 +1,1 @@
+"""Stores: where what outlives a request is kept."""
