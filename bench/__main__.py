@@ -8,14 +8,18 @@ import argparse
 import logging
 import time
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 
 from bench import one_pass
-from bench.calls import CallOutcome, measure_calls
+from bench.calls import CallOutcome
 from bench.chart import DARK, LIGHT, draw
 from bench.harness import Group, Outcome, measure
 from bench.imports import time_imports
 from bench.report import as_json, calls_as_json, calls_table, imports_line, machine, table
+
+# The parts that measure calls: each has `measured(rounds)`, which yields outcomes, and names its `PEERS`.
+PARTS = ("inputs",)
 
 _ROOT = Path(__file__).parent.parent
 _RESULTS = _ROOT / "bench" / "results"
@@ -32,20 +36,22 @@ def main() -> None:
     imports = time_imports(options.imports)
     print(f"{imports_line(imports)}\n")
     more = _more_policies(options)
-    calls = _inputs(options.rounds)
+    parts = {name: _part(name, options) for name in PARTS}
     missed = sum(not ratio.met for outcome in (*outcomes, *more) for ratio in outcome.ratios) + (not imports.met)
-    missed += sum(ratio.missed for outcome in calls for ratio in outcome.ratios)
+    missed += sum(ratio.missed for calls in parts.values() for outcome in calls for ratio in outcome.ratios)
     print(f"{missed} goals missed; {time.monotonic() - begin:.0f} s, seed {options.seed}")
     if options.write:
         _RESULTS.mkdir(parents=True, exist_ok=True)
         (_RESULTS / "one_pass.json").write_text(as_json(outcomes, imports), encoding="utf-8")
         (_RESULTS / "more_policies.json").write_text(as_json(more, None), encoding="utf-8")
-        (_RESULTS / "inputs.json").write_text(calls_as_json(calls), encoding="utf-8")
+        for name, calls in parts.items():
+            peers = import_module(f"bench.{name}").PEERS
+            (_RESULTS / f"{name}.json").write_text(calls_as_json(calls, peers), encoding="utf-8")
         _IMAGES.mkdir(parents=True, exist_ok=True)
         chart = one_pass.chart(outcomes, machine())
         for theme, name in ((LIGHT, "light"), (DARK, "dark")):
             (_IMAGES / f"one-pass-{name}.svg").write_text(draw(chart, theme), encoding="utf-8")
-        written = f"{_RESULTS.relative_to(_ROOT)}/{{one_pass,more_policies,inputs}}.json"
+        written = f"{_RESULTS.relative_to(_ROOT)}/{{{','.join(('one_pass', 'more_policies', *parts))}}}.json"
         print(f"wrote {written}, {_IMAGES.relative_to(_ROOT)}/one-pass-*.svg")
 
 
@@ -64,22 +70,19 @@ def _more_policies(options: argparse.Namespace) -> list[Outcome]:
     return _measured(more_policies.GROUPS, options)
 
 
-def _inputs(rounds: int) -> list[CallOutcome]:
+def _part(name: str, options: argparse.Namespace) -> list[CallOutcome]:
     # Imported here, likewise.
-    from bench import inputs  # noqa: PLC0415
-
-    outcomes = []
-    with inputs.groups() as groups:
-        for group in groups:
-            outcomes.append(measure_calls(group, rounds=rounds))
-            print(calls_table(outcomes[-1]))
+    outcomes: list[CallOutcome] = []
+    for outcome in import_module(f"bench.{name}").measured(options.rounds):
+        outcomes.append(outcome)
+        print(calls_table(outcome))
     return outcomes
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Measure what asgisec adds to a request, and what its input hardening costs.",
+        description="Measure what asgisec adds to a request, and what its parts cost.",
     )
     parser.add_argument("--rounds", type=int, default=200, help="rounds per group and request (default: %(default)s)")
     parser.add_argument("--imports", type=int, default=15, help="fresh interpreters per module (default: %(default)s)")

@@ -16,7 +16,17 @@ from typing import TypeAlias
 
 from bench.harness import WrongAnswer
 
-__all__ = ["Against", "Call", "CallFigure", "CallGroup", "CallOutcome", "CallRatio", "measure_calls"]
+__all__ = [
+    "Against",
+    "Call",
+    "CallFigure",
+    "CallGroup",
+    "CallOutcome",
+    "CallRatio",
+    "check",
+    "measure_calls",
+    "summarise",
+]
 
 Call: TypeAlias = Callable[[], object]
 
@@ -90,21 +100,26 @@ def measure_calls(group: CallGroup, *, rounds: int) -> CallOutcome:
     """Check every variant of a group, then time it."""
     outcome = CallOutcome(group, rounds, [], [])
     for case, calls in group.cases.items():
-        _check(group, case, calls)
-        taken = _rounds(calls, rounds)
-        for variant, values in taken.items():
-            low, middle, high = quantiles(values, n=4)
-            outcome.figures.append(CallFigure(variant, case, middle / 1000, low / 1000, high / 1000))
-        for against in group.against:
-            pairs = zip(taken[group.variants[0]], taken[against.to], strict=True)
-            outcome.ratios.append(CallRatio(against, case, median(ours / theirs for ours, theirs in pairs)))
+        check(group, case, {variant: call() for variant, call in calls.items()})
+        summarise(outcome, case, _rounds(calls, rounds))
     return outcome
 
 
-def _check(group: CallGroup, case: str, calls: Mapping[str, Call]) -> None:
-    if [*calls] != group.variants:
-        raise WrongAnswer(f"{group.name}, {case}: these are other variants: {[*calls]}")
-    answers = {variant: call() for variant, call in calls.items()}
+def summarise(outcome: CallOutcome, case: str, taken: Mapping[str, Sequence[float]]) -> None:
+    """Add to an outcome what a case came to, from the ns that each variant took in each round."""
+    group = outcome.group
+    for variant, values in taken.items():
+        low, middle, high = quantiles(values, n=4)
+        outcome.figures.append(CallFigure(variant, case, middle / 1000, low / 1000, high / 1000))
+    for against in group.against:
+        pairs = zip(taken[group.variants[0]], taken[against.to], strict=True)
+        outcome.ratios.append(CallRatio(against, case, median(ours / theirs for ours, theirs in pairs)))
+
+
+def check(group: CallGroup, case: str, answers: Mapping[str, object]) -> None:
+    """Stop the run where a case has other variants, or a variant another answer, than it should."""
+    if [*answers] != group.variants:
+        raise WrongAnswer(f"{group.name}, {case}: these are other variants: {[*answers]}")
     ours = answers[group.variants[0]]
     for variant in group.same:
         if answers[variant] != ours:

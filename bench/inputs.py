@@ -13,9 +13,11 @@ import nh3
 from pydantic import BaseModel, StringConstraints
 
 from asgisec.inputs import PlainText, SafeDirectory, Slug, Username, sanitize_html
-from bench.calls import Against, Call, CallGroup
+from bench.calls import Against, Call, CallGroup, CallOutcome, measure_calls
 
-__all__ = ["groups"]
+__all__ = ["PEERS", "groups", "measured"]
+
+PEERS = ("bleach", "nh3", "pydantic")
 
 COMMENT = (
     "<p>I <b>really</b> liked this, see <a href='https://example.com/?a=1&amp;b=2'>the <i>other</i> page</a> &amp; "
@@ -83,6 +85,13 @@ _BLEACH = "bleach.clean, same tags"
 _REALPATH = "os.path.realpath and a check"
 _REALPATH_OPEN = "realpath, a check, open (a race)"
 _BY_HAND = "StringConstraints by hand"
+
+
+def measured(rounds: int) -> Iterator[CallOutcome]:
+    """Measure one group after the other."""
+    with groups() as listed:
+        for group in listed:
+            yield measure_calls(group, rounds=rounds)
 
 
 @contextmanager

@@ -19,7 +19,6 @@ from bench.imports import AT_MOST, ImportTime
 __all__ = ["as_json", "calls_as_json", "calls_table", "imports_line", "machine", "table"]
 
 PEERS = ("starlette", "asgi-correlation-id", "fastapi-security-headers", "secure")
-INPUT_PEERS = ("bleach", "nh3", "pydantic")
 
 
 def table(outcome: Outcome) -> str:
@@ -78,9 +77,9 @@ def as_json(outcomes: Iterable[Outcome], imports: ImportTime | None) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def calls_as_json(outcomes: Iterable[CallOutcome]) -> str:
+def calls_as_json(outcomes: Iterable[CallOutcome], peers: Sequence[str]) -> str:
     """Return all figures of the groups of calls as a JSON document."""
-    document = {"machine": machine(INPUT_PEERS), "groups": [_call_group(outcome) for outcome in outcomes]}
+    document = {"machine": machine(peers), "groups": [_call_group(outcome) for outcome in outcomes]}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
