@@ -49,10 +49,21 @@ class Plan:
         ends: The `on_end` hooks, likewise, innermost first.
         dressers: At place `n`: what dresses an answer given by policy `n`; last, what dresses the application's.
         sinks: Who is told of security events.
+        closes: What is closed when the application shuts down, each once, that of the inner policies first.
         contradictory: The plan for a request that repeats what may come once.
     """
 
-    __slots__ = ("__weakref__", "contradictory", "covered", "dressers", "ends", "policies", "requests", "sinks")
+    __slots__ = (
+        "__weakref__",
+        "closes",
+        "contradictory",
+        "covered",
+        "dressers",
+        "ends",
+        "policies",
+        "requests",
+        "sinks",
+    )
 
     def __init__(
         self, policies: Iterable[Policy], covered: Sequence[Policy] = (), sinks: Sequence[EventSink] = ()
@@ -64,6 +75,8 @@ class Plan:
                 kept.append(policy)
         self.policies = tuple(kept)
         self.sinks = tuple(sinks)
+        # By identity: what is closed may be mutable, and equal to another.
+        self.closes = tuple({id(used): used for policy in reversed(kept) for used in policy.closes}.values())
         self.covered = (*covered, *kept)
         numbered = tuple(enumerate(kept))
         self.requests = tuple((n, step) for n, policy in numbered for step in _requests(policy))

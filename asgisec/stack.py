@@ -23,6 +23,7 @@ from weakref import WeakKeyDictionary
 
 from anyio import move_on_after
 
+from asgisec._lifespan import with_closing
 from asgisec._plan import Plan
 from asgisec._response import Pass, Send, answer, forget, place_of_refusal, replace, request_id_of
 from asgisec._wire.headers import Pair, join_repeated
@@ -38,6 +39,7 @@ from asgisec.policy import (
     is_coroutine_function,
     path_below_root,
 )
+from asgisec.stores.protocols import Closable
 
 __all__ = ["InstalledMiddleware", "SecurityMiddleware", "not_starting", "refuse"]
 
@@ -95,13 +97,21 @@ class SecurityMiddleware:
         """The policies of this pass, outermost first, those of a pass fused with it included."""
         return self._plan.policies
 
+    @property
+    def closes(self) -> tuple[Closable, ...]:
+        """What its policies use, and is closed when an application shuts down that they were installed on."""
+        return self._plan.closes
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, (self._app, *self._own)))})"
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: PLR0915 - see below
-        """Run the pass over one connection; other scope types pass through untouched."""
+        """Run the pass over one connection; other scope types pass through, but for the end of an installed one."""
         if scope["type"] != "http" and scope["type"] != "websocket":
-            await self._innermost(scope, receive, send)
+            if self._installed and scope["type"] == "lifespan" and self._plan.closes:
+                await with_closing(self._innermost, self._plan.closes, scope, receive, send)
+            else:
+                await self._innermost(scope, receive, send)
             return
         outer: Pass | None = scope.get(SCOPE_KEY)
         plan = self._plan if outer is None else self._plan_inside(outer, scope)

@@ -19,7 +19,7 @@ LAYERS = (
     ("_ids", "_wire", "errors", "events"),
     ("_connection", "_plan", "context", "policy", "stores.protocols"),
     ("auth", "credentials", "inputs", "policies", "stores", "tokens"),
-    ("_response", "middleware", "oauth2", "stack"),
+    ("_lifespan", "_response", "middleware", "oauth2", "stack"),
     ("integrations", "presets"),
 )
 

@@ -4,6 +4,7 @@ from litestar import Litestar
 from litestar.enums import ScopeType
 from litestar.types import Scope
 
+from asgisec._lifespan import close_all
 from asgisec.errors import SecurityError
 from asgisec.integrations._check import checked
 from asgisec.integrations.installation import Installation
@@ -14,8 +15,14 @@ __all__ = ["install"]
 
 def install(app: Litestar, installation: Installation) -> None:
     """Put a pass around all that the application sends, its error documents included."""
-    app.asgi_handler = installation.around(checked(app.asgi_handler, installation.check))
+    secured = installation.around(checked(app.asgi_handler, installation.check))
+
+    async def close() -> None:
+        await close_all(secured.closes)
+
+    app.asgi_handler = secured
     app.on_startup.append(installation.check)
+    app.on_shutdown.append(close)  # its lifespan does not come by its ASGI handler
     if _refuse not in app.after_exception:
         app.after_exception.append(_refuse)
 
