@@ -47,6 +47,7 @@ class Plan:
         covered: The policies that have seen a request when the application is called: these, and those around.
         requests: What meets a request, each with its policy's place: `on_request`, then the wrapping of `receive`.
         ends: The `on_end` hooks, likewise, innermost first.
+        ends_at_once: No `on_end` waits or raises.
         dressers: At place `n`: what dresses an answer given by policy `n`; last, what dresses the application's.
         sinks: Who is told of security events.
         closes: What is closed when the application shuts down, each once, that of the inner policies first.
@@ -60,6 +61,7 @@ class Plan:
         "covered",
         "dressers",
         "ends",
+        "ends_at_once",
         "policies",
         "requests",
         "sinks",
@@ -81,6 +83,7 @@ class Plan:
         numbered = tuple(enumerate(kept))
         self.requests = tuple((n, step) for n, policy in numbered for step in _requests(policy))
         self.ends = tuple((n, policy.on_end) for n, policy in reversed(numbered) if _defines(policy, "on_end"))
+        self.ends_at_once = all(kept[n].ends_at_once for n, _ in self.ends)
         steps = [tuple(_dressers(policy)) for policy in kept]
         self.dressers = tuple(tuple(chain.from_iterable(reversed(steps[:n]))) for n in range(len(kept) + 1))
         self.contradictory = self if RepeatedHeaders in map(type, kept) else self._for_contradictory()
@@ -131,7 +134,7 @@ def _wrap_receive(policy: Policy, exchange: Exchange) -> None:
 
 
 def _dressers(policy: Policy) -> Iterable[Dresser]:
-    if policy.response_headers:
+    if policy.response_headers and not policy.sets_constants:
         yield _constants(policy.response_headers)
     if _defines(policy, "on_response"):
         yield policy.on_response if policy.tracks_names else _tracked(policy.on_response)

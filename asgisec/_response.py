@@ -48,7 +48,7 @@ class Pass(Exchange):
                 except BaseException:
                     self.status = None  # nothing was sent: the answer is still owed
                     raise
-                message = dict(message)  # faster than a display, which makes room for one key more
+                message = {**message}  # and then the key: a display with both takes twice as long
                 message["headers"] = headers
         elif message["type"] == "websocket.close":
             self.answered = True

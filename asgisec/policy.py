@@ -259,6 +259,12 @@ class Policy:
     may_refuse: ClassVar[bool] = True
     """False where `on_request` never refuses: such policies also see a request that the pass itself refuses."""
 
+    sets_constants: ClassVar[bool] = False
+    """True where `on_response` sets `response_headers` itself, which spares the pass a step."""
+
+    ends_at_once: ClassVar[bool] = False
+    """True where `on_end` neither waits nor raises, which spares the pass a coroutine."""
+
     dry_run: bool = False
     """True: what this policy would refuse is reported as an event, and passes."""
 

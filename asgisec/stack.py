@@ -152,7 +152,12 @@ class SecurityMiddleware:
         except BaseException as error:  # noqa: BLE001 - raised again below, after what must run whatever happened
             failure = error
         if plan.ends:
-            reached, failure = await _end(exchange, reached, failure)
+            if failure is None and exchange.refusal is None and plan.ends_at_once:
+                for place, on_end in plan.ends:
+                    if place <= reached:
+                        on_end(exchange, None)
+            else:
+                reached, failure = await _end(exchange, reached, failure)
         exchange.receive = receive  # a policy's own holds the exchange
         if failure is not None or exchange.refusal is not None:
             try:

@@ -60,6 +60,7 @@ class RequestID(Policy):
 
     may_refuse: ClassVar[bool] = False
     tracks_names: ClassVar[bool] = True
+    ends_at_once: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_name", header_name("RequestID(header=)", self.header))
@@ -73,35 +74,35 @@ class RequestID(Policy):
     def on_request(self, exchange: Exchange) -> None:
         """Take the request's id, or make one."""
         memo = exchange.memo
-        if exchange.outer is not None:
-            known: _Memo | None = exchange.recall(_MEMO)
-            if known is not None:
-                memo[_MEMO] = (known[0], None, None)
-        if _MEMO not in memo:
-            trace = self._begin(exchange)
+        known: _Memo | None = None if exchange.outer is None else exchange.recall(_MEMO)
+        if known is not None:
+            memo[_MEMO] = (known[0], None, None)
+        elif _MEMO not in memo:
+            headers = exchange.headers
+            inbound = headers.get(self._name) if self.trust_inbound else None
+            if inbound is None or not self._is_kept(inbound):
+                request_id = new_id() if self.generator is None else self._generate(self.generator)
+            else:
+                request_id = inbound.decode()
+            state = exchange.scope.get("state")
+            if state is None:
+                exchange.scope["state"] = {"request_id": request_id}
+            else:
+                state["request_id"] = request_id
+            trace = Trace(request_id, headers.get(b"traceparent") if self.trust_inbound else None)
             memo[_MEMO] = (trace, self, current.set(trace))
         if self.update_request_header:
-            scope = exchange.scope
-            request_id = memo[_MEMO][0].request_id.encode()
-            rest = [pair for pair in scope["headers"] if pair[0] != self._name]
-            exchange.headers[self._name] = request_id
-            scope["headers"] = [*rest, (self._name, request_id)]
+            self._update(exchange)
 
-    def _begin(self, exchange: Exchange) -> Trace:
-        inbound = traceparent = None
-        if self.trust_inbound:
-            headers = exchange.headers
-            inbound = headers.get(self._name)
-            traceparent = headers.get(b"traceparent")
-        if inbound is not None and _WELL_FORMED(inbound) and (self.validator is None or self._valid(inbound)):
-            request_id = inbound.decode()
-        else:
-            request_id = new_id() if self.generator is None else self._generate(self.generator)
-        state = exchange.scope.get("state")
-        if state is None:
-            state = exchange.state
-        state["request_id"] = request_id
-        return Trace(request_id, traceparent)
+    def _update(self, exchange: Exchange) -> None:
+        scope = exchange.scope
+        request_id = exchange.memo[_MEMO][0].request_id.encode()
+        rest = [pair for pair in scope["headers"] if pair[0] != self._name]
+        exchange.headers[self._name] = request_id
+        scope["headers"] = [*rest, (self._name, request_id)]
+
+    def _is_kept(self, inbound: bytes) -> bool:
+        return _WELL_FORMED(inbound) is not None and (self.validator is None or self._valid(inbound))
 
     def _valid(self, inbound: bytes) -> bool:
         try:
@@ -121,9 +122,9 @@ class RequestID(Policy):
 
     def on_response(self, exchange: Exchange, headers: list[Pair]) -> None:
         """Put the id on the response, unless one is there; of several leave the first."""
-        name = self._name
-        if name not in exchange.names:
-            exchange.names.add(name)
+        name, names = self._name, exchange.names
+        if name not in names:
+            names.add(name)
             headers.append((name, exchange.memo[_MEMO][0].request_id.encode()))
         else:
             first = next(pair for pair in headers if pair[0] == name)

@@ -152,12 +152,14 @@ class SecurityHeaders(Policy):
     reporting_endpoints: Mapping[str, str] | None = None
     strip: Sequence[str] = ("Server", "X-Powered-By")
     response_headers: Sequence[Pair] = field(init=False, repr=False, compare=False, default=())
-    _over_https: Pair | None = field(init=False, repr=False, compare=False)
+    _plain: tuple[tuple[Pair, ...], frozenset[bytes]] = field(init=False, repr=False, compare=False)
+    _secure: tuple[tuple[Pair, ...], frozenset[bytes]] = field(init=False, repr=False, compare=False)
     _strip: frozenset[bytes] = field(init=False, repr=False, compare=False)
     _with_nonce: tuple[tuple[bytes, bytes], ...] = field(init=False, repr=False, compare=False)
 
     may_refuse: ClassVar[bool] = False
     tracks_names: ClassVar[bool] = True
+    sets_constants: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for option, choices in _CHOICES.items():
@@ -189,10 +191,13 @@ class SecurityHeaders(Policy):
         if self.cache_control is not None:
             constants.append((b"cache-control", field_value("SecurityHeaders(cache_control=)", self.cache_control)))
         option = "SecurityHeaders(strip=)"
+        secure = constants if hsts is None else [*constants, (b"strict-transport-security", str(hsts).encode())]
         for name, compiled in {
             "response_headers": tuple(constants),
+            # Either with its names, so that a response which has none of them is dressed in one step.
+            "_plain": (tuple(constants), frozenset(name for name, _ in constants)),
+            "_secure": (tuple(secure), frozenset(name for name, _ in secure)),
             "_strip": frozenset(header_name(option, header) for header in a_list(option, self.strip)),
-            "_over_https": None if hsts is None else (b"strict-transport-security", str(hsts).encode()),
             "_with_nonce": tuple(pair for pair in policies if NONCE.encode() in pair[1]),
         }.items():
             object.__setattr__(self, name, compiled)
@@ -223,15 +228,14 @@ class SecurityHeaders(Policy):
             exchange.state["csp_nonce"] = nonce
 
     def on_response(self, exchange: Exchange, headers: list[Pair]) -> None:
-        """Add what depends on the request, remove what gives the application away."""
+        """Add the headers, unless they are there; remove what gives the application away."""
         names = exchange.names
         if not self._strip.isdisjoint(names):
             headers[:] = [pair for pair in headers if pair[0] not in self._strip]
             names -= self._strip
-        hsts = self._over_https
-        if hsts is not None and exchange.scope.get("scheme") in _SECURE and hsts[0] not in names:
-            headers.append(hsts)
-            names.add(hsts[0])
+        pairs, added = self._secure if exchange.scope.get("scheme") in _SECURE else self._plain
+        headers += pairs if added.isdisjoint(names) else [pair for pair in pairs if pair[0] not in names]
+        names |= added
         if self._with_nonce:
             self._add_policies(exchange, headers)
 
