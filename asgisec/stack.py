@@ -108,10 +108,7 @@ class SecurityMiddleware:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: PLR0915 - see below
         """Run the pass over one connection; other scope types pass through, but for the end of an installed one."""
         if scope["type"] != "http" and scope["type"] != "websocket":
-            if self._installed and scope["type"] == "lifespan" and self._plan.closes:
-                await with_closing(self._innermost, self._plan.closes, scope, receive, send)
-            else:
-                await self._innermost(scope, receive, send)
+            await self._pass_through(scope, receive, send)
             return
         outer: Pass | None = scope.get(SCOPE_KEY)
         plan = self._plan if outer is None else self._plan_inside(outer, scope)
@@ -153,9 +150,7 @@ class SecurityMiddleware:
             failure = error
         if plan.ends:
             if failure is None and exchange.refusal is None and plan.ends_at_once:
-                for place, on_end in plan.ends:
-                    if place <= reached:
-                        on_end(exchange, None)
+                _end_at_once(exchange, reached)
             else:
                 reached, failure = await _end(exchange, reached, failure)
         exchange.receive = receive  # a policy's own holds the exchange
@@ -164,6 +159,12 @@ class SecurityMiddleware:
                 await self._conclude(exchange, reached, failure)
             finally:
                 failure = None  # its traceback holds this frame: let go, or both wait for the collector
+
+    async def _pass_through(self, scope: Any, receive: Receive, send: Send) -> None:
+        if self._installed and scope["type"] == "lifespan" and self.closes:
+            await with_closing(self._innermost, self.closes, scope, receive, send)
+        else:
+            await self._innermost(scope, receive, send)
 
     def _plan_inside(self, outer: Pass, scope: MutableMapping[str, Any]) -> Plan:
         """Return the plan without what the pass around this one did already, for this very request."""
@@ -248,6 +249,13 @@ async def _judged(exchange: Pass, verdict: Answer | SecurityError | Awaitable[Ve
     level = logging.INFO if isinstance(found, Answer) and found.status < BadRequest.status else logging.WARNING
     exchange.report(*event, policy=policy, rehearsed=policy.dry_run, level=level)
     return None if policy.dry_run else found
+
+
+def _end_at_once(exchange: Pass, reached: int) -> None:
+    """Run what must run, where all went well and nothing of it waits."""
+    for place, on_end in exchange.plan.ends:
+        if place <= reached:
+            on_end(exchange, None)
 
 
 async def _end(exchange: Pass, reached: int, failure: BaseException | None) -> tuple[int, BaseException | None]:
