@@ -39,18 +39,21 @@ class Pass(Exchange):
         # A plain function, not a coroutine around another: the application awaits the server's own `send`.
         if self.refusal is not None:
             return replace(self)
-        if self.status is None and message["type"] in _STARTS:
-            self.status = message.get("status", SWITCHING_PROTOCOLS)
-            dressers = self.plan.dressers[-1]
-            if dressers or self.added is not None:
-                try:
-                    headers = dress(self, [*message.get("headers", ())], dressers)
-                except BaseException:
-                    self.status = None  # nothing was sent: the answer is still owed
-                    raise
-                message = {**message}  # and then the key: a display with both takes twice as long
-                message["headers"] = headers
-        elif message["type"] == "websocket.close":
+        if self.status is None:
+            if message["type"] in _STARTS:
+                self.status = message.get("status", SWITCHING_PROTOCOLS)
+                dressers = self.plan.dressers[-1]
+                if dressers or self.added is not None:
+                    try:
+                        headers = dress(self, [*message.get("headers", ())], dressers)
+                    except BaseException:
+                        self.status = None  # nothing was sent: the answer is still owed
+                        raise
+                    message = {**message}  # and then the key: a display with both takes twice as long
+                    message["headers"] = headers
+            elif message["type"] == "websocket.close":
+                self.answered = True
+        elif self.status == SWITCHING_PROTOCOLS and message["type"] == "websocket.close":
             self.answered = True
         send = self.send  # CPython caches this look-up, but not that of an attribute called like a method
         return send(message)
