@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from starlette.exceptions import HTTPException
 
+from asgisec import errors
 from asgisec.errors import BadRequest, ConfigError, OriginNotAllowed, SecurityError
 
 
@@ -48,6 +49,29 @@ def test_a_refusal_is_an_exception_that_frameworks_answer(
     assert (error.status_code, error.reason, error.detail) == (status, reason, detail)
     assert error.headers is None
     assert error.members == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "reason", "event", "close_code"),
+    [
+        (errors.Unauthenticated, 401, "no_credential", "authn_login_fail", 1008),
+        (errors.InvalidToken, 401, "invalid", "authn_login_fail", 1008),
+        (errors.InvalidAPIKey, 401, "invalid", "authn_login_fail", 1008),
+        (errors.InsufficientScope, 403, "insufficient_scope", "authz_fail", 1008),
+        (errors.RateLimitExceeded, 429, "rate_limit", "excess_rate_limit_exceeded", 1008),
+        (errors.Overloaded, 503, "queue_full", "sys_overload", 1013),
+        (errors.StoreUnavailable, 503, "store_unavailable", "sys_store_unavailable", 1013),
+        (errors.KeysUnavailable, 503, "keys_unavailable", "sys_keys_unavailable", 1013),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else None,
+)
+def test_refusals_of_credentials_limits_and_stores(
+    kind: type[SecurityError], status: int, reason: str, event: str, close_code: int
+) -> None:
+    error = kind()
+    assert (error.status_code, error.reason, error.event, error.close_code) == (status, reason, event, close_code)
+    # The text is fixed, and says neither which of many checks failed nor what was presented.
+    assert error.detail == kind.default_detail
 
 
 def test_headers_and_members_of_a_refusal_are_copied() -> None:

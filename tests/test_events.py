@@ -205,8 +205,27 @@ def _reasons_in_the_code() -> set[str]:
 
 def test_the_reasons_are_a_closed_set() -> None:
     # Of those, `server_error` answers failures, which are no events, and `bad_request` is the base's.
-    elsewhere = {"server_error", "bad_request", *_OF_INPUTS}
+    elsewhere = {"server_error", "bad_request", *_OF_INPUTS, *_OF_CREDENTIALS_AND_LIMITS}
     assert _reasons_in_the_code() - elsewhere == {reason for _, reason in CASES}
+
+
+# The refusals of credentials, limits and stores: the tests of each provoke them, and name them.
+_OF_CREDENTIALS_AND_LIMITS = {
+    "insufficient_scope",
+    "invalid",
+    "keys_unavailable",
+    "no_credential",
+    "queue_full",
+    "rate_limit",
+    "store_unavailable",
+}
+
+
+@pytest.mark.parametrize("reason", sorted(_OF_CREDENTIALS_AND_LIMITS))
+def test_a_reason_that_no_case_here_provokes_is_named_by_a_test_elsewhere(reason: str) -> None:
+    tests = Path(__file__).parent
+    others = (file for file in tests.rglob("test_*.py") if file != Path(__file__))
+    assert any(f'"{reason}"' in file.read_text("utf-8") for file in others)
 
 
 # What is refused while a handler reads its input; tests/inputs provokes each.

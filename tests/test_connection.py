@@ -1,0 +1,61 @@
+"""What guards take: a connection of any framework, or a bare scope; anything else is the developer's mistake."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from litestar.connection import ASGIConnection
+from quart import Quart
+from quart.wrappers import Request as QuartRequest
+from quart.wrappers import Websocket
+from starlette.requests import HTTPConnection, Request
+from starlette.websockets import WebSocket
+from werkzeug.datastructures import Headers
+
+from asgisec._connection import scope_of
+from tests.asgi import scope_of as made
+
+
+async def _nothing(*_: Any) -> Any:
+    """Stand in for `receive` and `send`, which nobody calls."""
+
+
+def _quart(scope: Any) -> object:
+    if scope["type"] == "http":
+        return QuartRequest("GET", "http", "/", b"", Headers(), "", "1.1", scope, send_push_promise=_nothing)
+    calls = (_nothing, _nothing, _nothing, _nothing)  # receive, send, accept, close
+    return Websocket("/", b"", "ws", Headers(), "", "1.1", [], *calls, scope)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrap"),
+    [
+        pytest.param("http", lambda scope: scope, id="scope of a request"),
+        pytest.param("websocket", lambda scope: scope, id="scope of a WebSocket"),
+        pytest.param("http", Request, id="starlette request"),
+        pytest.param("http", HTTPConnection, id="starlette connection"),
+        pytest.param("websocket", lambda scope: WebSocket(scope, _nothing, _nothing), id="starlette WebSocket"),
+        pytest.param("http", ASGIConnection, id="litestar"),
+        pytest.param("http", _quart, id="quart request"),
+        pytest.param("websocket", _quart, id="quart WebSocket"),
+    ],
+)
+def test_a_connection_gives_its_own_scope(kind: str, wrap: Callable[[Any], object]) -> None:
+    scope = made(kind)
+    assert scope_of(wrap(scope)) is scope
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(None, id="None"),
+        pytest.param("Bearer x", id="text"),
+        pytest.param({"type": "lifespan"}, id="a scope without a caller"),
+        pytest.param({}, id="an empty dict"),
+        pytest.param({"authorization": "Bearer x"}, id="headers"),
+        pytest.param(Quart(__name__), id="an application"),
+    ],
+)
+def test_what_is_no_connection_is_a_type_error(value: object) -> None:
+    with pytest.raises(TypeError, match=f"ASGI scope of type http or websocket, not {type(value).__name__}$"):
+        scope_of(value)
