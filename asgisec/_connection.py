@@ -1,9 +1,12 @@
-"""What guards are called with: a connection of any framework, or a bare scope."""
+"""What guards and endpoints are called with: a connection of any framework, or a bare scope."""
 
+import logging
 from collections.abc import MutableMapping
 from typing import Any
 
-__all__ = ["scope_of"]
+from asgisec.policy import SCOPE_KEY, Exchange
+
+__all__ = ["exchange_of", "report", "scope_of"]
 
 
 def scope_of(connection: object) -> MutableMapping[str, Any]:
@@ -17,3 +20,23 @@ def scope_of(connection: object) -> MutableMapping[str, Any]:
         kind = type(connection).__name__
         raise TypeError(f"pass a request, a WebSocket, or an ASGI scope of type http or websocket, not {kind}")
     return scope
+
+
+def exchange_of(scope: MutableMapping[str, Any]) -> Exchange | None:
+    """Return the exchange of the innermost pass around whoever was called with this scope."""
+    exchange: Exchange | None = scope.get(SCOPE_KEY)
+    return exchange
+
+
+def report(
+    scope: MutableMapping[str, Any], name: str, reason: str, *, policy: object, level: int = logging.WARNING
+) -> None:
+    """Emit a security event of a request, to whom the passes around tell theirs; to the log where there is no pass."""
+    exchange = exchange_of(scope)
+    if exchange is None:
+        exchange = Exchange(dict(scope), {}, _nothing)
+    exchange.report(name, reason, policy=policy, level=level)
+
+
+async def _nothing() -> None:
+    """Stand in for what nobody reads from."""

@@ -30,7 +30,7 @@ Scope: TypeAlias = dict[str, Any]
 Message: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
 
-
+SCOPE_KEY = "asgisec"  # where in the scope the application, or a pass inside, finds the exchange of the pass around it
 SWITCHING_PROTOCOLS = 101  # the status of a WebSocket that was accepted
 
 # As RFC 9110 section 15 names them. Python does so from 3.13 on; a title should not change with the interpreter.

@@ -30,6 +30,7 @@ from asgisec._wire.headers import Pair, join_repeated
 from asgisec.errors import BadRequest, ConfigError, SecurityError
 from asgisec.events import EventSink
 from asgisec.policy import (
+    SCOPE_KEY,
     SWITCHING_PROTOCOLS,
     Answer,
     Exchange,
@@ -45,7 +46,6 @@ __all__ = ["InstalledMiddleware", "SecurityMiddleware", "not_starting", "refuse"
 
 ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
-SCOPE_KEY = "asgisec"  # where in the scope a pass inside finds the exchange of the pass around it
 
 # Clean-up that waits (a lease given back to a store) may outlive its request, cancelled or not, by this many seconds.
 _CLEANUP_GRACE = 5.0

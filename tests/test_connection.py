@@ -12,7 +12,9 @@ from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket
 from werkzeug.datastructures import Headers
 
-from asgisec._connection import scope_of
+from asgisec import RequestID, SecurityEvent, SecurityMiddleware
+from asgisec._connection import exchange_of, report, scope_of
+from tests.asgi import request
 from tests.asgi import scope_of as made
 
 
@@ -59,3 +61,32 @@ def test_a_connection_gives_its_own_scope(kind: str, wrap: Callable[[Any], objec
 def test_what_is_no_connection_is_a_type_error(value: object) -> None:
     with pytest.raises(TypeError, match=f"ASGI scope of type http or websocket, not {type(value).__name__}$"):
         scope_of(value)
+
+
+class _Speaker:
+    """Who speaks."""
+
+
+async def _reports(scope: Any, receive: Any, send: Any) -> None:
+    report(scope, "authn_login_fail", "no_credential", policy=_Speaker())
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})
+
+
+def test_an_event_from_inside_a_pass_is_told_to_whom_the_pass_tells_its_own() -> None:
+    events: list[SecurityEvent] = []
+    app = SecurityMiddleware(_reports, RequestID(), on_event=events.append)
+    answer = request(app, "GET", "/who", [("x-request-id", "of-this-one")])
+    (event,) = events
+    assert answer.status == 204
+    assert (event.name, event.reason, event.policy) == ("authn_login_fail", "no_credential", "_Speaker")
+    assert (event.request_id, event.path) == ("of-this-one", "/who")
+
+
+def test_an_event_without_a_pass_goes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    scope = made(path="/who")
+    assert exchange_of(scope) is None
+    report(scope, "authn_login_fail", "no_credential", policy=_Speaker())
+    (record,) = caplog.records
+    assert record.getMessage().startswith("authn_login_fail reason=no_credential policy=_Speaker client=")
+    assert record.getMessage().endswith("method=GET path=/who")
