@@ -229,6 +229,7 @@ NAMES = {
         "TrustedProxyMiddleware",
     ],
     "asgisec.policy": ["Answer", "Exchange", "Exempt", "Policy", "Verdict"],
+    "asgisec.stores": ["MemoryStore"],
 }
 
 

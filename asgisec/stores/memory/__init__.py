@@ -1,0 +1,20 @@
+"""The memory store: for one process, for tests, and where nothing must be shared."""
+
+from asgisec.stores.memory.denylist import Denylist
+
+__all__ = ["MemoryStore"]
+
+
+class MemoryStore(Denylist):
+    """Keep everything in this process's memory, bounded, without a task in the background.
+
+    What it holds is gone with the process, and other processes do not see it: several workers need a `RedisStore`.
+
+    Args:
+        max_entries: How many entries each need may hold: counters, revocations, sessions. Of counters those that
+            expire first make room for new ones; where an entry must not be lost, new ones are refused with 503.
+        clock: The time, in seconds since the epoch; for tests.
+
+    Raises:
+        ConfigError: `max_entries` is no positive whole number.
+    """

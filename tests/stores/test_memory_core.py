@@ -1,0 +1,145 @@
+"""The bounded mapping whose entries expire: right against a plain model, and bounded whatever comes."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from asgisec.errors import ConfigError, StoreUnavailable
+from asgisec.stores import MemoryStore
+from asgisec.stores.memory._core import Expiring
+
+CAPACITY = 5
+KEYS = st.integers(0, 12)
+LIFETIMES = st.floats(0.1, 30, allow_nan=False)
+
+
+@dataclass
+class Clock:
+    """A clock that goes when it is told to."""
+
+    now: float = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class AgainstAModel(RuleBasedStateMachine):
+    """Whatever is put, moved, discarded and expires: what is found is what a plain dict would hold."""
+
+    @initialize(evicts=st.booleans())
+    def begin(self, evicts: bool) -> None:
+        self.now = 1_000.0
+        self.evicts = evicts
+        self.kept: Expiring[int, int] = Expiring(CAPACITY, evicts=evicts)
+        self.model: dict[int, tuple[int, float]] = {}
+
+    @rule(seconds=st.floats(0, 20, allow_nan=False))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+        self.model = {key: entry for key, entry in self.model.items() if entry[1] > self.now}
+
+    @rule(key=KEYS, value=st.integers(), lifetime=LIFETIMES)
+    def put(self, key: int, value: int, lifetime: float) -> None:
+        expires_at = self.now + lifetime
+        full = key not in self.model and len(self.model) >= CAPACITY
+        if full and not self.evicts:
+            with pytest.raises(StoreUnavailable):
+                self.kept.put(key, value, expires_at, self.now)
+            return
+        before = dict(self.model)
+        self.kept.put(key, value, expires_at, self.now)
+        if full:
+            (gone,) = (known for known in before if self.kept.find(known, self.now) is None)
+            del self.model[gone]
+            # Within a second the order does not matter.
+            assert int(before[gone][1]) == min(int(entry[1]) for entry in before.values())
+        self.model[key] = (value, expires_at)
+
+    @rule(key=KEYS, lifetime=LIFETIMES)
+    def move(self, key: int, lifetime: float) -> None:
+        entry = self.kept.find(key, self.now)
+        if entry is not None:
+            entry.expires_at = max(entry.expires_at, self.now + lifetime)
+            self.model[key] = (entry.value, entry.expires_at)
+
+    @rule(key=KEYS)
+    def discard(self, key: int) -> None:
+        self.kept.discard(key)
+        self.model.pop(key, None)
+
+    @invariant()
+    def finds_what_the_model_holds(self) -> None:
+        if hasattr(self, "kept"):
+            found = {key: self.kept.find(key, self.now) for key in range(13)}
+            assert {key: (entry.value, entry.expires_at) for key, entry in found.items() if entry} == self.model
+            assert dict(self.kept.items(self.now)) == {key: value for key, (value, _) in self.model.items()}
+            assert len(self.kept) <= CAPACITY
+
+
+TestAgainstAModel = AgainstAModel.TestCase
+TestAgainstAModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1000), LIFETIMES, st.floats(0, 2, allow_nan=False)), max_size=300))
+@settings(max_examples=30, deadline=None)
+def test_what_is_noted_stays_in_proportion_to_what_is_kept(puts: list[tuple[int, float, float]]) -> None:
+    now, kept = 1_000.0, Expiring[int, None](50, evicts=True)
+    for key, lifetime, pause in puts:
+        now += pause
+        kept.put(key, None, now + lifetime, now)
+        assert len(kept) <= 50
+    noted = sum(map(len, kept._due.values())) + len(kept._waiting)
+    assert noted <= 3 * max(len(puts), 1)
+
+
+def test_one_key_that_is_renewed_for_ever_is_noted_once() -> None:
+    now, kept = 1_000.0, Expiring[str, int](10, evicts=True)
+    for count in range(10_000):
+        now += 0.1
+        kept.put("one", count, now + 60, now)
+    assert sum(map(len, kept._due.values())) + len(kept._waiting) == 1
+
+
+def test_no_put_pays_for_the_expiry_of_all() -> None:
+    kept = Expiring[int, None](100_000, evicts=True)
+    for key in range(10_000):
+        kept.put(key, None, 1_010.0, 1_000.0)
+    kept.put(-1, None, 2_000.0, 1_500.0)
+    assert len(kept) == 10_000 + 1 - 2
+    assert kept.find(5_000, 1_500.0) is None
+    for key in range(5_000):
+        kept.put(-2 - key, None, 2_000.0, 1_500.0)
+    assert len(kept) == 5_001
+
+
+@dataclass
+class Denials:
+    """A store, and the time that it sees."""
+
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        self.store = MemoryStore(max_entries=2, clock=self.clock)
+
+
+@pytest.mark.anyio
+async def test_a_revocation_is_never_dropped_for_another() -> None:
+    made = Denials()
+    await made.store.deny("ada", "t:1", 1_000.0, 1_060.0)
+    await made.store.deny("ada", "t:2", 1_000.0, 1_060.0)
+    with pytest.raises(StoreUnavailable) as refused:
+        await made.store.deny("ada", "t:3", 1_000.0, 1_060.0)
+    assert str(refused.value.__cause__) == "the memory store holds 2 entries, and may drop none"
+    assert await made.store.denied("ada", ["t:1", "t:2", "t:3"]) == [1_000.0, 1_000.0, None]
+    made.clock.now = 1_061.0
+    await made.store.deny("ada", "t:3", 1_061.0, 1_100.0)
+    assert await made.store.denied("ada", ["t:1", "t:2", "t:3"]) == [None, None, 1_061.0]
+
+
+@pytest.mark.parametrize("value", [0, -1, True, 1.5, "9", None])
+def test_a_bound_that_is_none_is_a_config_error(value: object) -> None:
+    with pytest.raises(ConfigError, match="write a whole number of 1 or more"):
+        MemoryStore(max_entries=value)  # type: ignore[arg-type]
