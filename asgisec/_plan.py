@@ -75,6 +75,7 @@ class Plan:
             _check(policy)
             if policy not in covered and policy not in kept:
                 kept.append(policy)
+        _check_places(kept)
         self.policies = tuple(kept)
         self.sinks = tuple(sinks)
         # By identity: what is closed may be mutable, and equal to another.
@@ -177,3 +178,15 @@ def _check(policy: object) -> None:
             case (bytes(name), bytes(value)) if is_token(name) and name.islower() and is_field_value(value):
                 continue
         raise ConfigError(option, pair, "write pairs of bytes: (b'x-name', b'value'), the name in lower case")
+
+
+def _check_places(policies: Sequence[Policy]) -> None:
+    """Refuse an order in which a policy would look for what is found out only behind it."""
+    for place, policy in enumerate(policies):
+        for need in policy.needs:
+            providers = [n for n, other in enumerate(policies) if need in other.provides]
+            # Where nobody in the list provides it, something around it may, or the policy makes do without.
+            if providers and providers[0] > place:
+                provider = type(policies[providers[0]]).__name__
+                mend = f"list it behind {provider}, which finds out the {need} that it needs"
+                raise ConfigError("SecurityMiddleware(*policies)", policy, mend)

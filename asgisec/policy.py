@@ -271,6 +271,12 @@ class Policy:
     closes: Sequence[Closable] = ()
     """What is closed when the application shuts down: stores, counters to flush."""
 
+    needs: Sequence[str] = ()
+    """What a policy further out has to find out first, such as `principal`: the other order is a `ConfigError`."""
+
+    provides: Sequence[str] = ()
+    """What this policy finds out for those inside of it."""
+
     tracks_names: ClassVar[bool] = False
     """True where `on_response` keeps `exchange.names` true itself, which spares the pass reading the list again."""
 

@@ -139,7 +139,7 @@ def _listed(heading: str) -> set[str]:
 
 def test_the_hooks() -> None:
     hooks = {name for name, value in vars(Policy).items() if inspect.isfunction(value)}
-    assert _listed("The hooks") == hooks | {"response_headers", "closes"}
+    assert _listed("The hooks") == hooks | {"response_headers", "closes", "needs", "provides"}
 
 
 def test_the_exchange() -> None:
