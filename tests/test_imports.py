@@ -31,6 +31,7 @@ EXTERNAL = {
     "cryptography": ("credentials", "tokens"),
     "email_validator": ("inputs.email_address",),
     "fastapi": ("integrations.fastapi",),
+    "hiredis": ("stores.redis",),
     "jwt": ("tokens",),
     "limits": ("policies.rate_limit", "stores.limits"),
     "litestar": ("inputs.litestar", "integrations.litestar"),
@@ -113,6 +114,7 @@ def loaded() -> set[str]:
         "cryptography",
         "django",
         "fastapi",
+        "hiredis",
         "httpx",
         "jwt",
         "limits",
@@ -229,7 +231,7 @@ NAMES = {
         "TrustedProxyMiddleware",
     ],
     "asgisec.policy": ["Answer", "Exchange", "Exempt", "Policy", "Verdict"],
-    "asgisec.stores": ["MemoryStore"],
+    "asgisec.stores": ["MemoryStore", "RedisStore", "open_store"],
 }
 
 

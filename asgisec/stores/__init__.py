@@ -8,12 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from asgisec.stores._opening import open_store
     from asgisec.stores.memory import MemoryStore
+    from asgisec.stores.redis import RedisStore
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryStore", "RedisStore", "open_store"]
 
 _PLACES = {
     "MemoryStore": "asgisec.stores.memory",
+    "RedisStore": "asgisec.stores.redis",
+    "open_store": "asgisec.stores._opening",
 }
 
 

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from heapq import heappop, heappush
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 from asgisec.errors import ConfigError, StoreUnavailable
 
@@ -161,6 +161,12 @@ class Memory:
             raise ConfigError("MemoryStore(max_entries=)", max_entries, "write a whole number of 1 or more")
         self.clock = clock
         self.max_entries = max_entries
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Do nothing: what is in memory stays as long as the store does."""

@@ -1,0 +1,119 @@
+"""What all needs of the Redis store share: keys, commands, scripts, and what becomes of errors.
+
+- Every key is `prefix:kind:{identity}:rest`. Redis Cluster hashes what stands in the braces, so the keys of one
+  identity share a slot, and a script may touch all of them.
+- A script is sent by its hash. A server that does not know it, after a restart, a failover or a flush, is sent its
+  text.
+- Whatever goes wrong is `StoreUnavailable`, with the client library's error as its cause.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha1, sha256
+from importlib.resources import files
+from typing import Any, Self, TypeAlias
+
+import hiredis
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from asgisec.errors import ConfigError, StoreUnavailable
+from asgisec.stores.redis._channel import CircuitOpenError
+from asgisec.stores.redis._nodes import Nodes
+
+__all__ = ["Redis", "Script"]
+
+Word: TypeAlias = bytes | str | int | float
+
+_MAX_IDENTITY = 64  # characters: an address, a UUID, a user's name; what is longer is hashed
+_HARMLESS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:@/")
+
+
+class Script:
+    """A Lua script.
+
+    Args:
+        name: The file below `lua/`, without its ending.
+        source: The script itself, for whoever keeps it elsewhere.
+    """
+
+    __slots__ = ("evalsha", "name", "source")
+
+    def __init__(self, name: str, source: str | None = None) -> None:
+        self.name = name
+        if source is None:
+            source = (files("asgisec.stores.redis") / "lua" / f"{name}.lua").read_text("utf-8")
+        self.source = source.encode()
+        # How Redis names scripts; nothing depends on nobody finding another of that name.
+        self.evalsha = ("EVALSHA", sha1(self.source, usedforsecurity=False).hexdigest())
+
+
+class Redis:
+    """The base of each need's part of the Redis store.
+
+    Args:
+        nodes: Where the servers are.
+        prefix: What every key begins with; applications that share a server have one each.
+    """
+
+    def __init__(self, nodes: Nodes, *, prefix: str = "asgisec") -> None:
+        if not isinstance(prefix, str) or not prefix or not _HARMLESS.issuperset(prefix):
+            raise ConfigError("RedisStore(prefix=)", prefix, "write a short name of letters and digits: 'shop'")
+        self._nodes = nodes
+        self._prefix = prefix
+
+    async def aclose(self) -> None:
+        """Wait for what is on its way, and give up this event loop's connections; the next command opens new ones."""
+        await self._nodes.aclose()
+
+    def key(self, kind: str, identity: str, *rest: str) -> str:
+        """Return the key for one identity: an owner, a client's address, an account.
+
+        What is long, or has characters that mean something in keys, is hashed: keys are of bounded length, and nobody
+        can be made to look like another, or be steered to a slot.
+        """
+        return ":".join((self._prefix, kind, "{" + _safe(identity) + "}", *map(_safe, rest)))
+
+    async def run(self, script: Script, identity: str, keys: Sequence[str], args: Sequence[Word]) -> Any:
+        """Run a script on the keys of one identity, and return its reply.
+
+        Raises:
+            StoreUnavailable: It cannot be run now.
+        """
+        words = (len(keys), *keys, *args)
+        reply = await self._ask(keys[0], (*script.evalsha, *words))
+        if isinstance(reply, NoScriptError):
+            reply = await self._ask(keys[0], ("EVAL", script.source, *words))
+        return _checked(reply)
+
+    async def command(self, identity: str, *words: Word) -> Any:
+        """Send a command whose first key is its second word, and return its reply.
+
+        Raises:
+            StoreUnavailable: It cannot be answered now.
+        """
+        return _checked(await self._ask(str(words[1]), words))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self.aclose()
+
+    async def _ask(self, key: str, words: tuple[Word, ...]) -> Any:
+        try:
+            return await self._nodes.ask(key, hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub means a tuple of any length
+        except (CircuitOpenError, RedisError, OSError) as error:  # TimeoutError is an OSError
+            raise StoreUnavailable from error
+
+
+def _safe(text: str) -> str:
+    if text and len(text) <= _MAX_IDENTITY and _HARMLESS.issuperset(text):
+        return text
+    # What was not hashed never begins with this sign.
+    return "#" + sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _checked(reply: Any) -> Any:
+    # Out of memory, a replica, loading, busy: the server says why, and that is for the log.
+    if isinstance(reply, ResponseError):
+        raise StoreUnavailable from reply
+    return reply

@@ -1,0 +1,29 @@
+"""Revocations on Redis: one key each, which expires by itself; all keys of an owner share a slot."""
+
+import math
+from collections.abc import Sequence
+
+from asgisec.stores.redis._core import Redis, Script
+
+__all__ = ["Denylist"]
+
+_DENY = Script("deny")
+
+
+class Denylist(Redis):
+    """A `DenylistStore`.
+
+    A server that is full and may evict keys (`maxmemory-policy` other than `noeviction`) may drop a revocation.
+    """
+
+    async def deny(self, owner: str, key: str, not_before: float, expires_at: float) -> None:
+        """Refuse what was issued for `key` before `not_before`; see `DenylistStore`."""
+        name = self.key("deny", owner, key)
+        await self.run(_DENY, owner, [name], [repr(float(not_before)), math.ceil(expires_at * 1000)])
+
+    async def denied(self, owner: str, keys: Sequence[str]) -> Sequence[float | None]:
+        """Return for each key of an owner its `not_before`; see `DenylistStore`."""
+        if not keys:
+            return []
+        found = await self.command(owner, "MGET", *(self.key("deny", owner, key) for key in keys))
+        return [None if value is None else float(value) for value in found]

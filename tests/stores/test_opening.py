@@ -1,0 +1,36 @@
+"""A store by its URL."""
+
+import sys
+
+import pytest
+
+from asgisec import stores
+from asgisec.errors import ConfigError
+from asgisec.stores import MemoryStore, RedisStore, open_store
+
+
+def test_each_scheme_has_its_store() -> None:
+    memory = open_store("memory://", max_entries=5)
+    assert isinstance(memory, MemoryStore)
+    assert memory.max_entries == 5
+    assert isinstance(open_store("redis://localhost", prefix="shop"), RedisStore)
+
+
+@pytest.mark.parametrize("url", ["", "memory", "mysql://:s3cret@localhost", None, 5, b"memory://"])
+def test_a_url_of_no_store_is_a_config_error(url: str) -> None:
+    with pytest.raises(ConfigError, match="begin with one of memory://, redis://") as refused:
+        open_store(url)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_store_whose_library_is_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+    for name in [name for name in sys.modules if name.startswith("asgisec.stores.redis")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(ConfigError, match=r"install asgisec\[redis\]"):
+        open_store("redis://localhost")
+
+
+def test_a_name_that_is_none() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'MongoStore'"):
+        _ = stores.MongoStore
