@@ -36,7 +36,7 @@ def open_store(url: str, **options: Any) -> Opened:
     Raises:
         ConfigError: No store has such a URL, or an option is wrong, or the store's extra is not installed.
     """
-    scheme = url.partition("://")[0] if isinstance(url, str) else ""
+    scheme = url.partition("://")[0] if isinstance(url, str) and "://" in url else ""
     if scheme == "memory":
         from asgisec.stores.memory import MemoryStore  # noqa: PLC0415 - as the others: when it is asked for
 
