@@ -1,0 +1,7 @@
+"""Tokens: keys, what was verified, and who verifies it."""
+
+from asgisec.tokens.claims import Claims, TokenPair
+from asgisec.tokens.keys import KeySet
+from asgisec.tokens.verifier import TokenVerifier
+
+__all__ = ["Claims", "KeySet", "TokenPair", "TokenVerifier"]

@@ -1,0 +1,223 @@
+"""Keys: from where, for what, for how long, and what is never shown of them."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from jwt.algorithms import RSAAlgorithm
+
+from asgisec.errors import ConfigError, InvalidToken
+from asgisec.tokens import KeySet
+from tests.tokens.minting import CLAIMS, NOW, SECRET, encoded, verifier
+
+RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+SHORT_RSA = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - to be refused
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+OTHER_CURVE = ec.generate_private_key(ec.SECP521R1())
+
+
+def pem(key: Any, locked: KeySerializationEncryption | None = None) -> bytes:
+    written: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked or NoEncryption())
+    return written
+
+
+def public_pem(key: Any) -> bytes:
+    written: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return written
+
+
+def private_jwk(key: rsa.RSAPrivateKey, **members: Any) -> dict[str, Any]:
+    return {**RSAAlgorithm.to_jwk(key, as_dict=True), **members}
+
+
+class Clock:
+    now: float = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+SECRETS = {"keys": [{"kty": "oct", "k": encoded(SECRET)}]}
+# RFC 7638 section 3.1, and RFC 8037 appendix A.3: the keys of the standards, and their thumbprints.
+THUMBPRINTS = {
+    "RSA": (
+        {
+            "kty": "RSA",
+            "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjB"
+            "ZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8"
+            "KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_"
+            "xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+            "e": "AQAB",
+            "alg": "RS256",
+        },
+        "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+    ),
+    "OKP": (
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+        "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+    ),
+}
+
+
+@pytest.mark.parametrize(("jwk", "thumbprint"), THUMBPRINTS.values(), ids=THUMBPRINTS)
+def test_the_id_is_the_thumbprint(jwk: dict[str, str], thumbprint: str) -> None:
+    assert KeySet.from_jwks({"keys": [jwk]}).public_jwks()["keys"][0]["kid"] == thumbprint
+
+
+@pytest.mark.parametrize(
+    ("keys", "algorithm"),
+    [
+        pytest.param(KeySet.from_secret(SECRET), "HS256", id="secret"),
+        pytest.param(KeySet.from_secret(SECRET.decode() * 2, algorithm="HS512"), "HS512", id="secret as text"),
+        pytest.param(KeySet.from_pem(pem(RSA_KEY)), "RS256", id="RSA"),
+        pytest.param(KeySet.from_pem(pem(RSA_KEY).decode(), algorithm="PS256"), "PS256", id="RSA for PS256, as text"),
+        pytest.param(KeySet.from_pem(pem(EC_KEY, BestAvailableEncryption(b"pw")), password="pw"), "ES256", id="locked"),  # noqa: S106 - a test's
+        pytest.param(KeySet.from_jwks(SECRETS), "HS256", id="oct without alg"),
+        pytest.param(KeySet.from_jwks({"keys": [private_jwk(RSA_KEY, alg="PS256")]}), "PS256", id="JWK of RSA"),
+    ],
+)
+def test_keys_that_sign(keys: KeySet, algorithm: str) -> None:
+    assert keys.can_sign
+    token = keys.sign(CLAIMS)
+    assert dict(verifier(keys).verify(token)) == CLAIMS
+    assert repr(keys).startswith(f"KeySet(<{algorithm} key '")
+
+
+def test_a_public_key_verifies_and_does_not_sign() -> None:
+    keys = KeySet.from_pem(public_pem(EC_KEY))
+    assert not keys.can_sign
+    verifier(keys).verify(KeySet.from_pem(pem(EC_KEY)).sign(CLAIMS))
+    with pytest.raises(ConfigError, match="needs a private key or a secret"):
+        keys.sign(CLAIMS)
+
+
+def test_the_first_key_that_can_signs() -> None:
+    listed = [*KeySet.from_pem(public_pem(EC_KEY)).public_jwks()["keys"], private_jwk(RSA_KEY, kid="rsa")]
+    token = KeySet.from_jwks({"keys": listed}).sign(CLAIMS, typ="JWT")
+    head = json.loads(__import__("base64").urlsafe_b64decode(token.partition(".")[0] + "=="))
+    assert head == {"alg": "RS256", "kid": "rsa", "typ": "JWT"}
+
+
+def test_what_is_published() -> None:
+    keys = KeySet.from_jwks({"keys": [private_jwk(RSA_KEY), *SECRETS["keys"]]})
+    published = keys.public_jwks()
+    assert [sorted(jwk) for jwk in published["keys"]] == [["alg", "e", "kid", "kty", "n", "use"]]
+    published["keys"][0]["kid"] = "changed"
+    assert keys.public_jwks()["keys"][0]["kid"] != "changed"
+    assert KeySet.from_secret(SECRET).public_jwks() == {"keys": []}
+
+
+def test_nothing_secret_is_shown() -> None:
+    keys = KeySet.from_secret(SECRET)
+    shown = repr(keys) + repr(keys.current().keys)
+    assert SECRET.decode() not in shown
+    assert encoded(SECRET) not in shown
+
+
+def test_rotation() -> None:
+    clock = Clock()
+    keys = KeySet.generate("ES256", kid="old", clock=clock)
+    checked, old = verifier(keys), keys.sign(CLAIMS)
+    assert keys.rotate(overlap=timedelta(minutes=15)) is keys
+    new = keys.sign(CLAIMS)
+    assert checked.verify(old) == checked.verify(new)
+    assert [jwk["alg"] for jwk in keys.public_jwks()["keys"]] == ["ES256", "ES256"]
+    clock.now += 899
+    checked.verify(old)
+    clock.now += 1
+    assert [jwk["kid"] for jwk in keys.public_jwks()["keys"]] != ["old"]
+    with pytest.raises(InvalidToken) as refusal:
+        checked.verify(old)
+    assert refusal.value.reason == "unknown_key"
+    checked.verify(new)
+
+
+def test_rotating_twice_never_makes_a_key_live_longer() -> None:
+    clock = Clock()
+    keys = KeySet.generate("EdDSA", kid="first", clock=clock)
+    keys.rotate(KeySet.generate("EdDSA", kid="second"), overlap=60)
+    keys.rotate(KeySet.generate("HS256", kid="third"), overlap=3600)
+    clock.now += 60
+    assert [key.kid for key in keys.current().keys] == ["third", "second"]
+    clock.now += 3540
+    assert [key.kid for key in keys.current().keys] == ["third"]
+
+
+def test_removing() -> None:
+    keys = KeySet.generate("EdDSA", kid="a").rotate(KeySet.generate("EdDSA", kid="b"))
+    keys.remove("b")
+    assert [key.kid for key in keys.current().keys] == ["a"]
+    for kid in ("a", "b"):
+        with pytest.raises(ConfigError, match=r"KeySet\.remove\(kid=\)"):
+            keys.remove(kid)
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "31 bytes": (lambda: KeySet.from_secret(b"x" * 31), "(hidden): HS256 needs at least 32 random bytes"),
+    "47 bytes": (lambda: KeySet.from_secret(b"x" * 47, algorithm="HS384"), "HS384 needs at least 48 random bytes"),
+    "63 bytes": (lambda: KeySet.from_secret(b"x" * 63, algorithm="HS512"), "HS512 needs at least 64 random bytes"),
+    "secret is a number": (lambda: KeySet.from_secret(1), "write text or bytes"),  # type: ignore[arg-type]  # wrong
+    "public PEM as a secret": (lambda: KeySet.from_secret(public_pem(RSA_KEY)), "this is no secret"),
+    "SSH key as a secret": (lambda: KeySet.from_secret("ssh-ed25519 " + "A" * 60), "this is no secret"),
+    "secret for RS256": (lambda: KeySet.from_secret(SECRET, algorithm="RS256"), "a secret is for one of HS256"),
+    "secret for none": (lambda: KeySet.from_secret(SECRET, algorithm="none"), "a secret is for one of HS256"),
+    "kid is empty": (lambda: KeySet.from_secret(SECRET, kid=""), "KeySet.from_secret(kid=) got ''"),
+    "algorithm is a number": (lambda: KeySet.generate(1), "KeySet.generate(algorithm=) got 1"),  # type: ignore[arg-type]  # wrong
+    "an algorithm nobody has": (lambda: KeySet.generate("none"), "write one of HS256, HS384"),
+    "PEM is a number": (lambda: KeySet.from_pem(1), "write the text of a PEM file"),  # type: ignore[arg-type]  # wrong
+    "PEM is none": (lambda: KeySet.from_pem("x"), "write a PEM private or public key"),
+    "PEM of 1024 bits": (lambda: KeySet.from_pem(pem(SHORT_RSA)), "an RSA key needs at least 2048 bits"),
+    "public PEM of 1024 bits": (lambda: KeySet.from_pem(public_pem(SHORT_RSA)), "at least 2048 bits"),
+    "wrong password": (
+        lambda: KeySet.from_pem(pem(EC_KEY, BestAvailableEncryption(b"pw")), password=b"other"),
+        "write a PEM private or public key, with its password",
+    ),
+    "no password": (lambda: KeySet.from_pem(pem(EC_KEY, BestAvailableEncryption(b"pw"))), "with its password"),
+    "P-521": (lambda: KeySet.from_pem(pem(OTHER_CURVE)), "an EC key on P-256 or P-384"),
+    "Ed448": (lambda: KeySet.from_pem(pem(ed448.Ed448PrivateKey.generate())), "or an Ed25519 key"),
+    "EC for RS256": (lambda: KeySet.from_pem(pem(EC_KEY), algorithm="RS256"), "this key is for ES256"),
+    "P-256 for ES384": (lambda: KeySet.from_pem(pem(EC_KEY), algorithm="ES384"), "this key is for ES256"),
+    "RSA for HS256": (lambda: KeySet.from_pem(pem(RSA_KEY), algorithm="HS256"), "this key is for RS256 or PS256"),
+    "JWKS is text": (lambda: KeySet.from_jwks("{}"), "write a JWK set"),  # type: ignore[arg-type]  # wrong
+    "JWKS is empty": (lambda: KeySet.from_jwks({"keys": []}), "write a JWK set"),
+    "JWKS has text": (lambda: KeySet.from_jwks({"keys": ["x"]}), "write a JWK set"),
+    "JWKS with a kid twice": (lambda: KeySet.from_jwks({"keys": SECRETS["keys"] * 2}), "a `kid` of its own"),
+    "JWK of no kind": (lambda: KeySet.from_jwks({"keys": [{}]}), "key 0 got (hidden): write a JWK with a `kty`"),
+    "JWK to encrypt": (lambda: KeySet.from_jwks({"keys": [{"kty": "RSA", "use": "enc"}]}), "not for signatures"),
+    "JWK that lacks a part": (lambda: KeySet.from_jwks({"keys": [{"kty": "RSA", "e": "AQAB"}]}), "a complete JWK"),
+    "JWK of a bad secret": (lambda: KeySet.from_jwks({"keys": [{"kty": "oct", "k": "a=="}]}), "the `k` of an oct key"),
+    "JWK whose alg is a number": (lambda: KeySet.from_jwks({"keys": [{"kty": "RSA", "alg": 1}]}), "are text"),
+    "JWK of RSA for HS256": (
+        lambda: KeySet.from_jwks({"keys": [private_jwk(RSA_KEY, alg="HS256")]}),
+        "this key is for RS256 or PS256",
+    ),
+    "rotate to a public key": (
+        lambda: KeySet.generate().rotate(KeySet.from_pem(public_pem(EC_KEY))),
+        "write a KeySet that can sign",
+    ),
+    "rotate to text": (lambda: KeySet.generate().rotate("x"), "write a KeySet that can sign"),  # type: ignore[arg-type]  # wrong
+    "rotate to the same key": (
+        lambda: KeySet.from_secret(SECRET).rotate(KeySet.from_secret(SECRET)),
+        "this key is in use already",
+    ),
+    "an overlap below zero": (lambda: KeySet.generate().rotate(overlap=-1), "KeySet.rotate(overlap=) got -1"),
+}
+
+
+@pytest.mark.parametrize(("make", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_keys(make: Any, message: str) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        make()
+    assert message in str(wrong.value)
+    assert SECRET.decode() not in str(wrong.value)
+    assert wrong.value.__cause__ is None
