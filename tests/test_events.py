@@ -217,6 +217,7 @@ _OF_CREDENTIALS_AND_LIMITS = {
     "no_credential",
     "queue_full",
     "rate_limit",
+    "revocation_unchecked",
     "store_unavailable",
 }
 
