@@ -143,3 +143,44 @@ async def test_a_revocation_is_never_dropped_for_another() -> None:
 def test_a_bound_that_is_none_is_a_config_error(value: object) -> None:
     with pytest.raises(ConfigError, match="write a whole number of 1 or more"):
         MemoryStore(max_entries=value)  # type: ignore[arg-type]
+
+
+def test_what_expires_first_makes_room_and_what_was_moved_or_dropped_is_no_longer_first() -> None:
+    kept = Expiring[str, int](3, evicts=True)
+    for key, expires_at in (("moved", 1_010.0), ("gone", 1_020.0), ("first", 1_030.0)):
+        kept.put(key, 0, expires_at, 1_000.0)
+    moved = kept.find("moved", 1_000.0)
+    assert moved is not None
+    moved.expires_at = 1_090.0
+    kept.discard("gone")
+    kept.put("new", 0, 1_080.0, 1_000.0)
+    kept.put("newer", 0, 1_085.0, 1_000.0)
+    assert [key for key, _ in kept.items(1_000.0)] == ["moved", "new", "newer"]
+    kept.put("new", 1, 1_005.0, 1_000.0)  # earlier than it was
+    kept.put("newest", 0, 1_070.0, 1_000.0)
+    assert [key for key, _ in kept.items(1_000.0)] == ["moved", "newer", "newest"]
+    kept.put("later", 0, 1_200.0, 1_100.0)
+    assert [key for key, _ in kept.items(1_100.0)] == ["later"]
+
+
+def test_what_has_expired_makes_room_where_nothing_may_be_dropped() -> None:
+    kept = Expiring[int, int](10, evicts=False)
+    for key in range(10):
+        kept.put(key, 0, 1_001.0 if key < 9 else 1_100.0, 1_000.0)
+    for key in range(10, 19):
+        kept.put(key, 0, 1_100.0, 1_050.0)
+    with pytest.raises(StoreUnavailable):
+        kept.put(99, 0, 1_100.0, 1_050.0)
+    assert len(kept) == 10
+
+
+def test_what_was_moved_does_not_keep_what_has_expired_in_its_place() -> None:
+    kept = Expiring[str, int](3, evicts=False)
+    for key in ("one", "two", "three"):
+        kept.put(key, 0, 1_010.0, 1_000.0)
+    for key in ("one", "two"):
+        entry = kept.find(key, 1_000.0)
+        assert entry is not None
+        entry.expires_at = 1_090.0
+    kept.put("four", 0, 1_100.0, 1_050.0)
+    assert [key for key, _ in kept.items(1_050.0)] == ["one", "two", "four"]

@@ -55,6 +55,16 @@ async def test_concurrent_commands_leave_in_one_write(store: RedisStore, monkeyp
 
 
 @pytest.mark.anyio
+async def test_what_comes_while_all_connections_are_busy_leaves_when_one_is_free(valkey_url: str) -> None:
+    async with RedisStore.from_url(valkey_url, prefix=valkey.fresh_prefix(), timeout=10, connections=1) as store:
+        tasks = []
+        for n in range(100):
+            tasks.append(asyncio.create_task(echo(store, str(n))))
+            await asyncio.sleep(0)
+        assert [*await asyncio.gather(*tasks)] == [str(n) for n in range(100)]
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 async def test_a_caller_that_is_cancelled_harms_no_other(store: RedisStore, turns: int) -> None:
     for _ in range(20):

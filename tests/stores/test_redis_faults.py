@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
 import pytest
 import redis
@@ -41,7 +42,7 @@ def taking_at_most(seconds: float) -> Iterator[None]:
     assert time.monotonic() - begin < seconds
 
 
-async def refusals(store: RedisStore, callers: int) -> list[type[BaseException] | None]:
+async def refusals(store: RedisStore, callers: int) -> list[type[object]]:
     replies = await asyncio.gather(*(count(store) for _ in range(callers)), return_exceptions=True)
     assert {type(reply) for reply in replies} == {StoreUnavailable}
     return [type(reply.__cause__) for reply in replies if isinstance(reply, BaseException)]
@@ -183,7 +184,7 @@ class Proxy:
         self.chunks: list[bytes] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> "Proxy":
+    async def __aenter__(self) -> Self:
         self._listening = await asyncio.start_unix_server(self._serve, str(self.path))
         return self
 

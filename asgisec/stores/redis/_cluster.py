@@ -67,7 +67,7 @@ class Cluster:
             await asyncio.shield(self._learning(ways))
             address = self._holders[slot]
             if address is None:
-                raise ResponseError(f"no node holds slot {slot}")
+                raise ResponseError(f"no node is known that holds slot {slot}") from ways.refused
         reply: Any = None
         commands: tuple[bytes, ...] = (packed,)
         for _ in range(_REDIRECTS):
@@ -107,7 +107,8 @@ class Cluster:
             for answered in asyncio.as_completed(tasks):
                 try:
                     found = await answered
-                except (CircuitOpenError, RedisError, OSError):
+                except (CircuitOpenError, RedisError, OSError) as error:
+                    ways.refused = error
                     continue
                 self._holders = found
                 await ways.keep({address for address in found if address is not None})
@@ -130,6 +131,7 @@ class _Ways:
         self._channels: dict[Address, Channel] = {}
         self.learning: asyncio.Task[None] | None = None
         self.learned_at = 0.0
+        self.refused: Exception | None = None  # why a node did not tell
 
     def to(self, address: Address) -> Channel:
         channel = self._channels.get(address)
