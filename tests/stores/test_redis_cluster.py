@@ -153,7 +153,7 @@ async def test_when_a_master_dies_only_its_callers_are_refused_and_its_replica_t
         nodes[0].kill()
         begin = time.monotonic()
         replies = await asyncio.gather(*(count(store, one) for one in who), return_exceptions=True)
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 2
         for one, reply in zip(who, replies, strict=True):
             assert type(reply) is (StoreUnavailable if one in his else int)
         deadline = time.monotonic() + 30

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 COUNT = Script("count", "return redis.call('INCR', KEYS[1])")
 TIMEOUT = 0.2
-LATE = 0.5  # a busy machine wakes nobody in time
+LATE = 1.0  # a busy machine wakes nobody in time; redis-py by itself would wait for 5 seconds
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ async def test_a_frozen_server_costs_nobody_more_than_the_timeout(
         for _ in range(3):
             with taking_at_most(TIMEOUT + LATE):
                 assert set(await refusals(store, 50)) == {TimeoutError}
-        with taking_at_most(TIMEOUT / 2):
+        with taking_at_most(LATE):
             assert await refusals(store, 200) == [CircuitOpenError] * 200
         server.thaw()
         await answered_again(store)

@@ -106,7 +106,7 @@ async def test_a_master_that_dies_is_replaced(servers: Set) -> None:
                 await count(store)
                 break
             except StoreUnavailable:
-                assert time.monotonic() - asked < 1
+                assert time.monotonic() - asked < 2
                 assert time.monotonic() < begin + 30
                 await asyncio.sleep(0.05)
         assert is_master(servers.replica)
