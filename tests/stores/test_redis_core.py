@@ -2,11 +2,18 @@
 
 import asyncio
 import gc
+import ssl
 import warnings
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import redis
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.crc import key_slot
@@ -233,3 +240,60 @@ async def test_over_tcp_and_with_a_database_and_a_password() -> None:
             with pytest.raises(StoreUnavailable) as refused:
                 await echo(store, "a")
             assert isinstance(refused.value.__cause__, redis.AuthenticationError)
+
+
+def certificate(directory: Path) -> Path:
+    """Write a certificate for localhost that signs itself, with its key, into one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = directory / "both.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return file
+
+
+@pytest.mark.anyio
+async def test_over_tls_and_not_where_nobody_vouches_for_the_server(tmp_path: Path) -> None:
+    pem = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with valkey.process() as server:
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            onward, back = await asyncio.open_unix_connection(str(server.socket))
+            await asyncio.gather(copy(reader, back), copy(onward, writer))
+
+        listening = await asyncio.start_server(serve, "localhost", 0, ssl=context)
+        port = listening.sockets[0].getsockname()[1]
+        async with (
+            listening,
+            RedisStore.from_url(f"rediss://localhost:{port}", timeout=5, ssl_ca_certs=str(pem)) as good,
+        ):
+            assert await echo(good, "a") == "a"
+            async with RedisStore.from_url(f"rediss://localhost:{port}", timeout=5) as unknown:
+                with pytest.raises(StoreUnavailable) as refused:
+                    await echo(unknown, "a")
+            assert "CERTIFICATE_VERIFY_FAILED" in str(refused.value.__cause__)
+            by_address = f"rediss://127.0.0.1:{port}"
+            async with RedisStore.from_url(by_address, timeout=5, ssl_ca_certs=str(pem)) as other_name:
+                with pytest.raises(StoreUnavailable):
+                    await echo(other_name, "a")
+            await good.aclose()
+
+
+async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    try:
+        while chunk := await source.read(1 << 16):
+            target.write(chunk)
+            await target.drain()
+    finally:
+        target.close()
