@@ -211,6 +211,7 @@ def test_the_reasons_are_a_closed_set() -> None:
 
 # The refusals of credentials, limits and stores: the tests of each provoke them, and name them.
 _OF_CREDENTIALS_AND_LIMITS = {
+    "fetch_failed",
     "insufficient_scope",
     "invalid",
     "keys_unavailable",

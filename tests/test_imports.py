@@ -232,7 +232,7 @@ NAMES = {
     ],
     "asgisec.policy": ["Answer", "Exchange", "Exempt", "Policy", "Verdict"],
     "asgisec.stores": ["MemoryStore", "RedisStore", "open_store"],
-    "asgisec.tokens": ["Claims", "KeySet", "TokenPair", "TokenVerifier"],
+    "asgisec.tokens": ["Claims", "KeySet", "RemoteKeySet", "TokenPair", "TokenVerifier"],
 }
 
 

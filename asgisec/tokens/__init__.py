@@ -2,6 +2,7 @@
 
 from asgisec.tokens.claims import Claims, TokenPair
 from asgisec.tokens.keys import KeySet
+from asgisec.tokens.remote import RemoteKeySet
 from asgisec.tokens.verifier import TokenVerifier
 
-__all__ = ["Claims", "KeySet", "TokenPair", "TokenVerifier"]
+__all__ = ["Claims", "KeySet", "RemoteKeySet", "TokenPair", "TokenVerifier"]

@@ -1,0 +1,84 @@
+"""One GET of a small JSON document, in a thread.
+
+- Only `https`; plain `http` only to this machine. No redirect is followed: the document is where its owner says, or
+  nowhere. No other scheme exists here: `file:` is none of ours.
+- An answer is bounded in size, and in time: that of each step, and of all.
+"""
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import (
+    HTTPHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+)
+
+from asgisec.tokens._parsing import parse_object
+
+__all__ = ["MAX_ANSWER", "fetch_json", "is_safe_url"]
+
+MAX_ANSWER = 262_144  # bytes; Azure's set, the largest of the common ones, has 20,000
+_CHUNK = 16_384
+
+
+def is_safe_url(url: object) -> bool:
+    """Tell whether a URL is absolute, has no credentials in it, and is `https`, or `http` to this machine."""
+    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # a port that is none is a ValueError
+    except ValueError:
+        return False
+    if not host or "@" in parts.netloc or parts.fragment:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+
+
+def fetch_json(url: str, timeout: float, clock: Callable[[], float] = time.monotonic) -> dict[str, Any]:
+    """Return the JSON object at a URL.
+
+    Raises:
+        OSError: Nobody answered in time, or with another status than 200.
+        ValueError: What was answered is no JSON object, or too large.
+    """
+    end = clock() + timeout
+    request = Request(url, headers={"Accept": "application/json", "User-Agent": "asgisec"})  # noqa: S310 - checked
+    with _opener(url).open(request, timeout=timeout) as answer:
+        if answer.status != HTTPStatus.OK:
+            raise OSError(f"the answer has status {answer.status}")
+        parts: list[bytes] = []
+        size = 0
+        while part := answer.read1(_CHUNK):
+            size += len(part)
+            if size > MAX_ANSWER:
+                raise ValueError("the answer is too large")
+            if clock() > end:
+                raise TimeoutError("the answer took too long")
+            parts.append(part)
+    return parse_object(b"".join(parts))
+
+
+def _opener(url: str) -> OpenerDirector:
+    opener = OpenerDirector()
+    # Without the handlers of errors and redirects: what is not 200 is told by its status, and followed nowhere.
+    opener.add_handler(HTTPHandler())
+    opener.add_handler(HTTPSHandler())
+    if not _is_loopback(urlsplit(url).hostname or ""):
+        opener.add_handler(ProxyHandler())  # as the environment says
+    return opener
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
