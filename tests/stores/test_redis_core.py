@@ -86,6 +86,40 @@ async def test_a_caller_that_is_cancelled_harms_no_other(store: RedisStore, turn
 
 
 @pytest.mark.anyio
+async def test_a_command_that_nobody_wants_any_more_is_not_sent(store: RedisStore) -> None:
+    key = store.key("c", "x")
+    await echo(store, "warm")
+    for _ in range(3):
+        task = asyncio.create_task(store.run(WRITE, "x", [key], []))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert await store.run(WRITE, "x", [key], []) == 1
+
+
+@pytest.mark.anyio
+async def test_half_of_a_surrogate_pair_is_text_too(store: RedisStore) -> None:
+    assert await store.run(ECHO, "x", [store.key("e", "x")], ["\ud800"]) == b"\xed\xa0\x80"
+
+
+def test_a_loop_that_ends_with_commands_on_their_way(valkey_url: str) -> None:
+    store = RedisStore.from_url(valkey_url, prefix=valkey.fresh_prefix(), timeout=10, connections=1)
+
+    async def leaving() -> None:
+        tasks = [asyncio.create_task(echo(store, "early")) for _ in range(3)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        tasks += [asyncio.create_task(echo(store, "late")) for _ in range(3)]
+        await asyncio.sleep(0)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        asyncio.run(leaving())
+        gc.collect()
+    assert asyncio.run(echo(store, "next")) == "next"
+
+
+@pytest.mark.anyio
 async def test_the_reply_of_a_command_that_failed_is_its_callers_alone(store: RedisStore) -> None:
     name = store.key("e", "x")
     wrong = store.run(Script("wrong", "return redis.call('LPUSH', KEYS[1])"), "x", [name], [])

@@ -140,6 +140,19 @@ async def test_killed_under_load_then_back(server: Process) -> None:
         await answered_again(store)
 
 
+async def test_what_was_not_sent_yet_outlives_a_lost_connection(server: Process) -> None:
+    async with RedisStore.from_url(server.url, timeout=10, connections=1) as store:
+        await count(store)
+        # The server ends the connection at what is no command; the others still wait for their turn.
+        ended = [asyncio.create_task(store._nodes.ask("x", b"*1\r\n$-5\r\n")), asyncio.create_task(count(store))]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        others = [asyncio.create_task(count(store)) for _ in range(3)]
+        assert await asyncio.gather(*others) == [2, 3, 4]
+        refused = await asyncio.gather(*ended, return_exceptions=True)
+        assert [type(reply) for reply in refused] == [redis.ResponseError, StoreUnavailable]
+
+
 async def test_flushed(server: Process) -> None:
     async with RedisStore.from_url(server.url, timeout=5) as store:
         assert [await count(store), await count(store)] == [1, 2]

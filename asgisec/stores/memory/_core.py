@@ -41,7 +41,8 @@ class Expiring(Generic[K, V]):
     """A mapping whose entries expire.
 
     Entries that expire within one second stand in one list, and a heap names these seconds: to note an entry takes the
-    same time however many there are. An entry that was moved to a later time is noted again when its second comes.
+    same time however many there are. What has expired is not found, and makes room when its second is over. An entry
+    that was moved to a later time is noted again when its second comes.
 
     Args:
         capacity: The number of entries at most.

@@ -74,7 +74,10 @@ class Channel:
 
     def _leave(self) -> None:
         self._scheduled = False
-        batch, self._pending = self._pending, []
+        # Whoever was cancelled by now wants nothing any more.
+        batch, self._pending = [command for command in self._pending if not command.reply.done()], []
+        if not batch:
+            return
         self._free -= 1
         task = self._loop.create_task(self._exchange(batch), context=Context())
         self._tasks.add(task)
@@ -97,9 +100,11 @@ class Channel:
                 usable = await _replies(connection, batch)
         except (RedisError, OSError) as error:
             self._breaker.failed()
-            # Whoever waits for this server's next turn would wait for the same.
-            waiting, self._pending = self._pending, []
-            _give_up([*batch, *waiting], error)
+            _give_up(batch, error)
+            if connection is None or isinstance(error, TimeoutError):
+                # Nobody answers: whoever waits for the next turn would wait for the same.
+                waiting, self._pending = self._pending, []
+                _give_up(waiting, error)
         else:
             self._breaker.succeeded()
         finally:

@@ -7,6 +7,7 @@ believed at once, and all nodes are learned anew behind the caller's back; so th
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from typing import Any, TypeAlias
 
 from redis.crc import key_slot
@@ -92,7 +93,7 @@ class Cluster:
         loop = asyncio.get_running_loop()
         if ways.learning is None or (ways.learning.done() and loop.time() >= ways.learned_at + _PAUSE):
             ways.learned_at = loop.time()
-            ways.learning = loop.create_task(self._learn(ways))
+            ways.learning = loop.create_task(self._learn(ways), context=Context())
         return ways.learning
 
     async def _learn(self, ways: "_Ways") -> None:

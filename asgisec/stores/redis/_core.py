@@ -100,9 +100,17 @@ class Redis:
 
     async def _ask(self, key: str, words: tuple[Word, ...]) -> Any:
         try:
-            return await self._nodes.ask(key, hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub means a tuple of any length
+            return await self._nodes.ask(key, _packed(words))
         except (CircuitOpenError, RedisError, OSError) as error:  # TimeoutError is an OSError
             raise StoreUnavailable from error
+
+
+def _packed(words: tuple[Word, ...]) -> bytes:
+    try:
+        packed: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub means a tuple of any length
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can bring
+        packed = _packed(tuple(w.encode("utf-8", "surrogatepass") if isinstance(w, str) else w for w in words))
+    return packed
 
 
 def _safe(text: str) -> str:

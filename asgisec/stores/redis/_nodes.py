@@ -53,7 +53,7 @@ class PerLoop(Generic[C]):
         known = self._made.get(loop)
         if known is not None:
             return known[0]
-        for ended in [other for other in self._made if other.is_closed()]:
+        for ended in [other for other in [*self._made] if other.is_closed()]:
             self._made.pop(ended, None)
         made = self._make()
         end = self._until_the_loop_ends(loop, made)
