@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from jwt import InvalidKeyError
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from asgisec.tokens._jws import ALIASES
 from asgisec.tokens._keys import (
     HASHES,
     KINDS,
@@ -83,6 +84,7 @@ def from_jwk(jwk: Mapping[str, Any], *, secrets: bool = True) -> Key:
     for value in (kty, algorithm, kid):
         if value is not None and not (isinstance(value, str) and value):
             raise BadKey("`kty`, `alg` and `kid` are text")
+    algorithm = ALIASES.get(str(algorithm), algorithm)
     if jwk.get("use", "sig") != "sig":
         raise BadKey("this key is not for signatures")
     if kty == "oct" and secrets:

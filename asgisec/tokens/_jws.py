@@ -8,12 +8,15 @@ from typing import Any
 from asgisec.tokens._parsing import decode_base64url, parse_object
 from asgisec.tokens._reasons import refused
 
-__all__ = ["Header", "parse_header", "split"]
+__all__ = ["ALIASES", "Header", "parse_header", "split"]
 
 # `crit` and `b64` change how the rest is read (RFC 7515 section 4.1.11, RFC 7797), `zip` and `enc` belong to
 # encryption, the others bring or fetch a key. We understand none, and what brings a key is an attack until shown
 # otherwise (RFC 8725 section 3.10). Names in neither this list nor ours are ignored, as RFC 7515 section 4 asks.
 _NOT_ALLOWED = frozenset({"crit", "b64", "zip", "enc", "jku", "jwk", "x5u", "x5c"})
+
+# RFC 9864 section 2.2 gives EdDSA on this curve, which is the only one we have, a name of its own.
+ALIASES = {"Ed25519": "EdDSA"}
 
 _MAX_KID = 256  # characters; a thumbprint has 43
 
@@ -64,6 +67,7 @@ def parse_header(segment: str) -> Header:
     if not isinstance(algorithm, str) or (kid is not None and len(kid) > _MAX_KID):
         raise refused("malformed")
     kind = _text(found, "typ")
+    algorithm = ALIASES.get(algorithm, algorithm)
     return Header(algorithm, kid, kind if kind is None else kind.lower().removeprefix("application/"))
 
 
