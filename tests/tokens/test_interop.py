@@ -8,7 +8,7 @@ import jwt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jose import jwt as python_jose
+from jose import jwt as python_jose  # type: ignore[import-untyped]
 from joserfc import jwt as joserfc_jwt
 from joserfc.jwk import OctKey, OKPKey, RSAKey
 
@@ -34,7 +34,8 @@ def test_tokens_of_python_jose() -> None:
     more = {"sub": "ada", "exp": NOW + 900, "iss": ISSUER, "aud": "api", "scopes": ["me", "items"]}
     token = python_jose.encode(more, SECRET.decode(), algorithm="HS256")
     found = verifier(token_types=["JWT"], required_claims=["sub"]).verify(token)
-    assert (found.subject, found.scopes) == ("ada", {"me", "items"})
+    assert found.subject == "ada"
+    assert found.scopes == {"me", "items"}
 
 
 @pytest.mark.parametrize("kind", ["RSA", "OKP"])
@@ -161,10 +162,10 @@ good_claims = st.fixed_dictionaries(
     },
     optional={"nbf": st.integers(0, 1_000_000), "scope": st.just("a b"), "x": st.lists(st.integers(), max_size=3)},
 )
-values = st.sampled_from(
+values: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, False, 0, -1, 10**30, 1e308, "", "x", "api", ISSUER, [], ["api"], [ISSUER], {}, [1], "4000000000"]
 )
-odd_headers = st.sampled_from(
+odd_headers: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     [
         {"alg": "none"},
         {"alg": "HS384"},
@@ -201,11 +202,8 @@ def tokens(draw: st.DrawFn) -> str:
     elif how == "json":
         written = json.dumps(claims)
         at = draw(st.integers(0, len(written) - 1))
-        written = (
-            written[:at]
-            + draw(st.sampled_from(['"', "{", "]", " ", "0", "e9", "NaN", "\\", ',"a":1,"a":2']))
-            + written[at:]
-        )
+        more = draw(st.sampled_from(['"', "{", "]", " ", "0", "e9", "NaN", "\\", ',"a":1,"a":2']))
+        written = written[:at] + more + written[at:]
         token = sealed(f"{encoded(json.dumps(header))}.{encoded(written)}")
     return token
 
@@ -233,6 +231,7 @@ def joserfc_accepts(token: str) -> bool:
 
 def test_nothing_is_accepted_that_others_refuse() -> None:
     counted = {"all": 0, "good": 0}
+    reasons: set[str] = set()
     checked = verifier(KEYS, clock=time.time, cache_size=64)
 
     @settings(max_examples=600, database=None, derandomize=True)
@@ -243,7 +242,7 @@ def test_nothing_is_accepted_that_others_refuse() -> None:
         try:
             checked.verify(token)
         except InvalidToken as refusal:
-            assert refusal.reason in REASONS
+            reasons.add(refusal.reason)
         else:
             counted["good"] += 1
             assert pyjwt_accepts(token), token
@@ -251,6 +250,8 @@ def test_nothing_is_accepted_that_others_refuse() -> None:
         assert time.thread_time() - begin < 1
 
     compare()
+    assert reasons <= REASONS
+    assert len(reasons) > 5
     assert counted["good"] >= 0.3 * counted["all"] >= 150, counted
 
 
