@@ -92,13 +92,13 @@ def by_hand(token: str) -> dict[str, Any]:
     if len(token) > 8192 or not token.isascii():
         raise ValueError
     header, payload, signature = token.split(".")
-    head = json.loads(_decoded(header), object_pairs_hook=_once, parse_constant=_none)
+    head = _STRICT.decode(_decoded(header).decode())
     if head["alg"] != "HS256" or head["kid"] != KID or head["typ"] != "at+jwt" or "crit" in head:
         raise ValueError
     mac = hmac.digest(SECRET, f"{header}.{payload}".encode(), "sha256")
     if not hmac.compare_digest(mac, _decoded(signature)):
         raise ValueError
-    claims: dict[str, Any] = json.loads(_decoded(payload), object_pairs_hook=_once, parse_constant=_none)
+    claims: dict[str, Any] = _STRICT.decode(_decoded(payload).decode())
     if claims["iss"] != ISSUER or claims["aud"] != AUDIENCE:
         raise ValueError
     for name in ("sub", "jti", "sid", "client_id"):
@@ -129,6 +129,9 @@ def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _none(name: str) -> None:
     raise ValueError
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_none)
 
 
 def _verifier(keys: KeySet, cache_size: int) -> TokenVerifier:

@@ -29,6 +29,7 @@ HEAD, BODY, SIGNATURE = GOOD.split(".")
 RSA = KeySet.generate("RS256", kid="rsa")
 ES256 = KeySet.generate("ES256", kid="k1")
 ES384 = KeySet.generate("ES384", kid="k1")
+BY_ALGORITHM = {name: KeySet.generate(name) for name in ("RS256", "PS256", "ES256", "ES384", "EdDSA")}
 ED = KeySet.generate("EdDSA", kid="ed")
 ES_JWKS = {"keys": ES256.public_jwks()["keys"] + ES384.public_jwks()["keys"]}
 
@@ -272,6 +273,17 @@ def test_every_algorithm(algorithm: str) -> None:
     bad = signature[:8] + ("A" if signature[8] != "A" else "B") + signature[9:]
     with pytest.raises(InvalidToken) as refusal:
         verifier(keys).verify(f"{head}.{body}.{bad}")
+    assert refusal.value.reason == "signature"
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "ES384", "EdDSA"])
+@pytest.mark.parametrize("size", [1, 63, 64, 65, 96, 97, 256, 384, 1000])
+@pytest.mark.parametrize("byte", [b"\0", b"\xff"])
+def test_a_signature_of_any_size_is_a_refusal(algorithm: str, size: int, byte: bytes) -> None:
+    keys = BY_ALGORITHM[algorithm]
+    signed = keys.sign(CLAIMS).rpartition(".")[0]
+    with pytest.raises(InvalidToken) as refusal:
+        verifier(keys).verify(f"{signed}.{encoded(byte * size)}")
     assert refusal.value.reason == "signature"
 
 

@@ -1,0 +1,28 @@
+"""The tables of the pages about tokens say what the code does."""
+
+import inspect
+import re
+from typing import Any
+
+import pytest
+
+from asgisec.tokens import RemoteKeySet, TokenVerifier
+from asgisec.tokens._jws import _NOT_ALLOWED
+from asgisec.tokens._reasons import REASONS
+from tests.docs.pages import rows, section
+from tests.docs.write import DOCS
+
+
+@pytest.mark.parametrize(("kind", "page"), [(TokenVerifier, "tokens.md"), (RemoteKeySet, "identity-providers.md")])
+def test_options(kind: type[Any], page: str) -> None:
+    listed = rows(section(DOCS / page, f"Options of `{kind.__name__}`"))
+    options = [one for one in inspect.signature(kind).parameters.values() if one.name not in {"keys", "clock"}]
+    shown = [(f"`{one.name}`", "required" if one.default is one.empty else one.default) for one in options]
+    assert [(name, value if value == "required" else eval(value.strip("`"))) for name, value, _ in listed] == shown  # noqa: S307 - our own page
+
+
+def test_reasons() -> None:
+    listed = rows(section(DOCS / "tokens.md", "What a refusal looks like"))
+    assert {reason for cell, _ in listed for reason in re.findall(r"`(\w+)`", cell)} == REASONS
+    [headers] = [cell for name, cell in listed if name == "`header_not_allowed`"]
+    assert set(re.findall(r"`(\w+)`", headers)) == _NOT_ALLOWED
