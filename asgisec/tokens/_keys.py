@@ -1,8 +1,8 @@
 """One key and the one algorithm it is for (RFC 8725 section 3.1).
 
 PyJWT's classes sign, and read and write JWK. Checking is what every request does: HMAC is the standard library's,
-prepared once per key, and other signatures are checked by `cryptography` itself, with what is constant made once. PyJWT's
-way round costs more than the MAC, and a few µs of every other check.
+prepared once per key, and other signatures are checked by `cryptography` itself, with what is constant made once.
+PyJWT's way round costs more than the MAC, and a few µs of every other check.
 """
 
 import hashlib
