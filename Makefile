@@ -12,7 +12,7 @@ VERSIONS := 3.12 3.13 3.14
 find_python = $(shell for python in $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python) python$(1); do \
   "$$python" -c 'pass' >/dev/null 2>&1 && echo "$$python" && break; done)
 
-.PHONY: demo serve test test-matrix test-cluster test-pythons lint format bench wheel clean
+.PHONY: demo serve test test-matrix test-cluster test-slow test-pythons lint format bench wheel clean
 
 demo: $(VENV)/demo.installed
 	$(BIN)/python -m examples.demo
@@ -21,19 +21,22 @@ serve: $(VENV)/demo.installed
 	$(BIN)/python -m examples.demo --serve
 
 test: $(VENV)/test.installed
-	$(BIN)/python -m pytest -m "not matrix and not cluster" --numprocesses=auto --cov --cov-report=term
+	$(BIN)/python -m pytest -m "not matrix and not cluster and not slow" --numprocesses=auto --cov --cov-report=term
 
 test-matrix: $(VENV)/test.installed
 	$(BIN)/python -m pytest -m matrix tests/matrix
 
 test-cluster: $(VENV)/test.installed
-	$(BIN)/python -m pytest -m cluster tests/stores
+	$(BIN)/python -m pytest -m cluster tests
+
+test-slow: $(VENV)/test.installed
+	$(BIN)/python -m pytest -m slow tests
 
 test-pythons:
 	@for version in $(foreach v,$(VERSIONS),$(if $(call find_python,$(v)),$(v)=$(call find_python,$(v)))); do \
 	  echo "== tests on Python $${version%%=*}"; \
 	  $(MAKE) --no-print-directory VENV=.venv-$${version%%=*} PYTHON=$${version#*=} .venv-$${version%%=*}/test.installed || exit 1; \
-	  .venv-$${version%%=*}/bin/python -m pytest -m "not matrix and not cluster" --numprocesses=auto || exit 1; \
+	  .venv-$${version%%=*}/bin/python -m pytest -m "not matrix and not cluster and not slow" --numprocesses=auto || exit 1; \
 	done
 
 lint: $(VENV)/lint.installed

@@ -192,3 +192,13 @@ def test_what_was_moved_does_not_keep_what_has_expired_in_its_place() -> None:
         entry.expires_at = 1_090.0
     kept.put("four", 0, 1_100.0, 1_050.0)
     assert [key for key, _ in kept.items(1_050.0)] == ["one", "two", "four"]
+
+
+def test_one_of_several_that_expire_in_the_same_second_makes_room_alone() -> None:
+    kept: Expiring[str, int] = Expiring(3, evicts=True)
+    for key, expires_at in (("a", 10.1), ("b", 10.5), ("late", 99.0), ("new", 50.0)):
+        kept.put(key, 1, expires_at, now=0.0)
+    assert len(kept) == 3
+    assert [key for key in ("a", "b") if kept.find(key, 0.0)] == ["a"]
+    assert kept.find("late", 0.0) is not None
+    assert kept.find("new", 0.0) is not None
