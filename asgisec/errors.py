@@ -23,6 +23,7 @@ __all__ = [
     "InsecureTransport",
     "InsufficientScope",
     "InvalidAPIKey",
+    "InvalidScope",
     "InvalidToken",
     "KeysUnavailable",
     "OriginNotAllowed",
@@ -211,6 +212,14 @@ class InsufficientScope(SecurityError):
 
     default_detail = "The credential does not allow this."
     default_reason = "insufficient_scope"
+
+
+class InvalidScope(SecurityError):
+    """400: more was asked for than was granted, or something that is no scope (RFC 6749 section 5.2)."""
+
+    status = 400
+    default_detail = "The requested scope is not available."
+    default_reason = "invalid_scope"
 
 
 class RateLimitExceeded(SecurityError):

@@ -184,6 +184,7 @@ NAMES = {
         "InsecureTransport",
         "InsufficientScope",
         "InvalidAPIKey",
+        "InvalidScope",
         "InvalidToken",
         "KeysUnavailable",
         "OriginNotAllowed",
@@ -232,7 +233,16 @@ NAMES = {
     ],
     "asgisec.policy": ["Answer", "Exchange", "Exempt", "Policy", "Verdict"],
     "asgisec.stores": ["MemoryStore", "RedisStore", "open_store"],
-    "asgisec.tokens": ["Claims", "KeySet", "RemoteKeySet", "TokenPair", "TokenVerifier"],
+    "asgisec.tokens": [
+        "Claims",
+        "KeySet",
+        "RemoteKeySet",
+        "Session",
+        "TokenInfo",
+        "TokenIssuer",
+        "TokenPair",
+        "TokenVerifier",
+    ],
 }
 
 

@@ -8,9 +8,10 @@
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
-__all__ = ["Closable", "DenylistStore"]
+__all__ = ["Closable", "DenylistStore", "RefreshFamily", "RefreshStore", "Rotation"]
 
 
 class Closable(Protocol):
@@ -35,3 +36,77 @@ class DenylistStore(Closable, Protocol):
 
     async def denied(self, owner: str, keys: Sequence[str]) -> Sequence[float | None]:
         """Return for each key of an owner its `not_before`, `None` where it has none: in one round trip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshFamily:
+    """One login: what was granted then, and the hashes of the refresh tokens that may be presented now.
+
+    Attributes:
+        id: Its id, which access tokens carry as `sid`; it is no secret.
+        owner: Whose it is.
+        grant: What was granted, as text that only the consumer reads.
+        proof: The hash of the secret that all its refresh tokens share. Who knows that secret was given one of them.
+        current: The hash of the secret of the one refresh token that is good.
+        created_at: When it began.
+        expires_at: When it ends, however often it was refreshed.
+        refreshed_at: When its token was rotated last, by the store's clock; `None` where it never was.
+        previous: The hash of the secret of the token before.
+        sealed: What the holder of the token before can open, to get the current one again.
+        ended: It was revoked. It is kept, so that it can be told from one that never was.
+    """
+
+    id: str
+    owner: str
+    grant: str
+    proof: str = field(repr=False)
+    current: str = field(repr=False)
+    created_at: float
+    expires_at: float
+    refreshed_at: float | None = None
+    previous: str | None = field(default=None, repr=False)
+    sealed: str | None = field(default=None, repr=False)
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What became of an attempt to rotate.
+
+    Attributes:
+        outcome: `rotated`: the successor is the current one now. `repeated`: the token before was presented again, in
+            time; `sealed` has what its holder was given. `reused`: it was another token of the family, which has ended
+            in the same step. `gone`: the family has ended, has expired, or never was.
+        sealed: What was put aside for the holder of the presented token.
+    """
+
+    outcome: Literal["rotated", "repeated", "reused", "gone"]
+    sealed: str | None = field(default=None, repr=False)
+
+
+class RefreshStore(Closable, Protocol):
+    """Families of refresh tokens. It holds hashes and sealed text, and never a token."""
+
+    async def add_family(self, family: RefreshFamily) -> None:
+        """Keep a new family until it expires."""
+
+    async def find_family(self, family_id: str) -> RefreshFamily | None:
+        """Return a family, an ended one too; `None` where there is none, or it has expired."""
+
+    async def rotate(self, family_id: str, presented: str, successor: str, sealed: str, grace: float) -> Rotation:
+        """Make `successor` the current token of a family in place of `presented`: one step, whoever else does the same.
+
+        Args:
+            family_id: The family.
+            presented: The hash of the secret of the token that was presented.
+            successor: The hash of the secret of the token in its place.
+            sealed: What the holder of the presented token can open.
+            grace: For how many seconds, by the store's clock, the presented token may be repeated. It is not any more
+                once its successor was presented.
+        """
+
+    async def end_family(self, family_id: str) -> None:
+        """End a family: none of its tokens is good any more."""
+
+    async def families_of(self, owner: str) -> Sequence[RefreshFamily]:
+        """Return the families of an owner that have neither ended nor expired, the oldest first."""

@@ -21,6 +21,10 @@ Reason: TypeAlias = Literal[
     "expired",
     "not_yet_valid",
     "revoked",
+    "unknown_token",  # from here on of refresh tokens: never one of ours, or long over
+    "client_mismatch",  # another client's
+    "subject_gone",  # its subject is disabled, or no more
+    "reused",  # used before, and its session ended by that
 ]
 
 REASONS: frozenset[str] = frozenset(get_args(Reason))
