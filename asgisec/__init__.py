@@ -6,6 +6,8 @@ from asgisec.policies.cors import CORS
 from asgisec.policies.cross_origin import CrossOriginProtection
 from asgisec.policies.csp import CSP
 from asgisec.policies.https_only import HTTPSOnly
+from asgisec.policies.rate_limit.keys import by_api_key, by_client, by_principal
+from asgisec.policies.rate_limit.rules import Rule
 from asgisec.policies.request_id import RequestID
 from asgisec.policies.request_limits import RequestLimits
 from asgisec.policies.security_headers import HSTS, SecurityHeaders
@@ -27,12 +29,16 @@ __all__ = [
     "RequestID",
     "RequestIDFilter",
     "RequestLimits",
+    "Rule",
     "SecurityEvent",
     "SecurityHeaders",
     "SecurityMiddleware",
     "TrustedHosts",
     "TrustedProxies",
     "add_request_id",
+    "by_api_key",
+    "by_client",
+    "by_principal",
     "install",
     "request_id",
     "secure",

@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import TypeAlias
 
 from asgisec._wire.headers import Pair, is_field_value, is_token, merge_vary
+from asgisec._wire.rate_limit import LIMIT_FIELDS, merge_limits
 from asgisec.errors import BadRequest, ConfigError
 from asgisec.events import EventSink
 from asgisec.policy import Exchange, Policy, Verdict
@@ -114,8 +115,9 @@ def dress(exchange: Exchange, headers: list[Pair], dressers: Iterable[Dresser]) 
         for name, value in exchange.added:
             if name == b"vary":
                 merge_vary(headers, (value,))
-            else:
+            elif name not in LIMIT_FIELDS:
                 headers.append((name, value))
+        merge_limits(headers, [pair for pair in exchange.added if pair[0] in LIMIT_FIELDS])
     return headers
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "InvalidScope",
     "InvalidToken",
     "KeysUnavailable",
+    "LimitUndecided",
     "OriginNotAllowed",
     "Overloaded",
     "PathNotAllowed",
@@ -230,6 +231,16 @@ class RateLimitExceeded(SecurityError):
     event = "excess_rate_limit_exceeded"
     default_detail = "Too many requests."
     default_reason = "rate_limit"
+
+
+class LimitUndecided(SecurityError):
+    """500: a function of the application, that says whom or how much to limit, failed: nobody passes unlimited."""
+
+    status = 500
+    event = "sys_crash"
+    close_code = 1011
+    default_detail = "The server could not answer this request."
+    default_reason = "limit_undecided"
 
 
 class Overloaded(SecurityError):

@@ -174,7 +174,9 @@ class Exchange:
         return None
 
     def add_header(self, name: str, value: str) -> None:
-        """Put a header on the response, whoever sends it, after all policies have had their say; `Vary` is merged.
+        """Put a header on the response, whoever sends it, after all policies have had their say.
+
+        `Vary` is merged, and so are the fields of rate limits: each stands once.
 
         Raises:
             ValueError: Name or value cannot stand in a header.

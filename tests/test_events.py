@@ -215,6 +215,8 @@ _OF_CREDENTIALS_AND_LIMITS = {
     "insufficient_scope",
     "invalid",
     "keys_unavailable",
+    "limit_key",
+    "limit_undecided",
     "no_credential",
     "queue_full",
     "rate_limit",

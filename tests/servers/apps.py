@@ -261,7 +261,7 @@ def django_app() -> App:
         return HttpResponse(str(len(request.body)))
 
     routes: dict[str, Callable[..., Any]] = {"ok": ok, "boom": boom, "own": own, "log": log, "upload": upload}
-    routes |= {"stream": stream, "endless": stream_endless}
+    routes |= {"stream": stream, "endless": stream_endless, "auth/token": ok}
 
     class Urls:
         urlpatterns = tuple(path(name, view) for name, view in routes.items())

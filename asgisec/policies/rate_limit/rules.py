@@ -1,0 +1,175 @@
+"""Limits for some paths only, whatever way the path is spelled.
+
+Servers and frameworks do not read a path alike: some collapse slashes, some drop the last one, some cut `root_path` off
+wherever it stands. A rule is for every path that any of them may read as its own, so that no spelling of a path that
+reaches the handler evades it. To be held to a rule too many costs a client a few requests; to be held to none would
+cost the rule its point. What takes limits away, `override=True`, is the exact path only.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from posixpath import normpath
+from typing import Any
+from urllib.parse import urlparse
+
+from asgisec._wire.headers import is_token
+from asgisec.errors import ConfigError
+from asgisec.policies._options import a_bool, a_list
+from asgisec.policies.rate_limit.amounts import Amount, amounts
+from asgisec.policies.rate_limit.options import a_name
+from asgisec.policy import path_below_root
+
+__all__ = ["Rule", "Rules", "readings"]
+
+_BELOW = "/*"
+_WEBSOCKET = "WEBSOCKET"
+_SLASHES = re.compile("//+")
+_ODD = re.compile(r"//|/\.|\n")
+_SPELLED = re.compile(rf"{_ODD.pattern}|/\Z")  # what makes a path one of several spellings
+_MEND = "write an exact path such as '/auth/token', or one that ends in '/*' for all below"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Further limits for a path.
+
+    Args:
+        path: An exact path; one that ends in `/*`, for itself and everything below; or several, which share one count.
+            Paths begin below `root_path`.
+        limits: What is allowed there, as for `RateLimit`.
+        methods: The methods it is for, all where left out; `GET` is `HEAD`, too. A handshake of a WebSocket is
+            `WEBSOCKET`.
+        override: Let the limits of the rule stand in place of the general ones, not beside them.
+        name: How the limits are called in headers and problem documents; the first path where left out.
+
+    Raises:
+        ConfigError: A path is none, or a limit, or a method.
+    """
+
+    path: str | Sequence[str]
+    limits: Any
+    methods: Collection[str] | None = None
+    override: bool = False
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        paths = (self.path,) if isinstance(self.path, str) else a_list("Rule(path)", self.path)
+        if not paths:
+            raise ConfigError("Rule(path)", self.path, _MEND)
+        for path in paths:
+            if not _is_path(path):
+                raise ConfigError("Rule(path)", path, _MEND)
+        a_bool("Rule(override=)", self.override)
+        name = a_name("Rule(name=)", paths[0] if self.name is None else self.name)
+        for field, value in {
+            "path": self.path if isinstance(self.path, str) else paths,
+            "limits": amounts("Rule(limits=)", self.limits),
+            "methods": None if self.methods is None else _methods(self.methods),
+            "name": name,
+        }.items():
+            object.__setattr__(self, field, value)
+
+    def covers_method(self, method: str) -> bool:
+        """Tell whether the rule is for this method, in capitals."""
+        return self.methods is None or method in self.methods
+
+    def is_for(self, path: str) -> bool:
+        """Tell whether the rule is for this path, just as it is spelled."""
+        if path in self.paths:
+            return True
+        below = tuple(listed.removesuffix("*") for listed in self.paths if listed.endswith(_BELOW))
+        return f"{path}/".startswith(below) and not _ODD.search(path)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths, however many were given."""
+        return (self.path,) if isinstance(self.path, str) else tuple(self.path)
+
+    @property
+    def amounts(self) -> Sequence[Amount]:
+        """The limits, as they were read."""
+        read: Sequence[Amount] = self.limits
+        return read
+
+
+class Rules:
+    """Rules, compiled for look-up by path."""
+
+    __slots__ = ("_below", "_exact", "_rules")
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._rules = tuple(rules)
+        self._exact: dict[str, list[int]] = {}
+        self._below: dict[str, list[int]] = {}
+        for place, rule in enumerate(self._rules):
+            for path in rule.paths:
+                below = path.endswith(_BELOW)
+                kept = self._below if below else self._exact
+                kept.setdefault(_normal(path.removesuffix("*") if below else path), []).append(place)
+
+    def __bool__(self) -> bool:
+        return bool(self._rules)
+
+    def matching(self, scope: Mapping[str, Any]) -> tuple[tuple[int, ...], bool]:
+        """Return the places of the rules that a request is held to, and whether the general limits hold, too."""
+        method = scope["method"].upper() if scope["type"] == "http" else _WEBSOCKET
+        found = {place for reading in readings(scope) for place in self._of(reading)}
+        matching = tuple([place for place in sorted(found) if self._rules[place].covers_method(method)])
+        overriding = [self._rules[place] for place in matching if self._rules[place].override]
+        if not overriding:
+            return matching, True
+        path = path_below_root(scope)
+        return matching, not any(rule.is_for(path) for rule in overriding)
+
+    def _of(self, path: str) -> Iterator[int]:
+        yield from self._exact.get(path, ())
+        while self._below:
+            yield from self._below.get(path, ())
+            if path == "/":
+                return
+            path = path.rpartition("/")[0] or "/"
+
+
+def readings(scope: Mapping[str, Any]) -> Iterable[str]:
+    """Return every path, in its shortest spelling, that a framework may read the path of this request as."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    if not root and not _SPELLED.search(path) and path[:1] == "/":
+        return (path,)  # almost all requests
+    read = {path}
+    if path[:1] != "/":
+        # Some servers pass a target in absolute form (RFC 9112 section 3.2.2) on as the path. Quart takes its path out.
+        with suppress(ValueError):
+            read.add(urlparse(path).path)
+    for prefix in {root, root.rstrip("/")} - {""}:
+        # Starlette cuts the root off at a slash, Quart and Django anywhere, Litestar wherever it finds it.
+        read |= {each.removeprefix(prefix) for each in read} | {each.split(prefix, 1)[-1] for each in read}
+    # Static files are looked up by a path without dots in it.
+    read |= {normpath(each) for each in read if "/." in each}
+    return {_normal(each) for each in read}
+
+
+def _normal(path: str) -> str:
+    # Starlette's patterns match before a line feed at the end.
+    return "/" + _SLASHES.sub("/", path).strip("/\n")
+
+
+def _is_path(path: str) -> bool:
+    exact = path.removesuffix(_BELOW) if path.endswith(_BELOW) else path
+    # Neither a parameter is a path, nor a query; and what is encoded would be compared with what is not.
+    wrong = not path.startswith("/") or not path.isprintable() or any(sign in exact for sign in "*?#{}<>%")
+    return not wrong and not _ODD.search(path)
+
+
+def _methods(methods: object) -> frozenset[str]:
+    option = "Rule(methods=)"
+    named = a_list(option, methods)
+    for method in named:
+        if not is_token(method.encode("ascii", "replace")):
+            raise ConfigError(option, method, "write a method such as 'POST', or 'WEBSOCKET'")
+    if not named:
+        raise ConfigError(option, methods, "name at least one method, or leave it out for all")
+    upper = frozenset(method.upper() for method in named)
+    return upper | {"HEAD"} if "GET" in upper else upper
