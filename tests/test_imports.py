@@ -236,6 +236,14 @@ NAMES = {
         "TrustedHostMiddleware",
         "TrustedProxyMiddleware",
     ],
+    "asgisec.oauth2": [
+        "IntrospectionEndpoint",
+        "JWKSEndpoint",
+        "MetadataEndpoint",
+        "ProtectedResourceMetadata",
+        "RevocationEndpoint",
+        "TokenEndpoint",
+    ],
     "asgisec.policy": ["Answer", "Exchange", "Exempt", "Policy", "Verdict"],
     "asgisec.stores": ["MemoryStore", "RedisStore", "open_store"],
     "asgisec.tokens": [
