@@ -236,14 +236,6 @@ NAMES = {
         "TrustedHostMiddleware",
         "TrustedProxyMiddleware",
     ],
-    "asgisec.oauth2": [
-        "IntrospectionEndpoint",
-        "JWKSEndpoint",
-        "MetadataEndpoint",
-        "ProtectedResourceMetadata",
-        "RevocationEndpoint",
-        "TokenEndpoint",
-    ],
     "asgisec.policy": ["Answer", "Exchange", "Exempt", "Policy", "Verdict"],
     "asgisec.stores": ["MemoryStore", "RedisStore", "open_store"],
     "asgisec.tokens": [

@@ -7,11 +7,20 @@
 - `aclose` gives up connections. The next call opens new ones: a test client starts one application several times.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-__all__ = ["Closable", "DenylistStore", "RefreshFamily", "RefreshStore", "Rotation"]
+__all__ = [
+    "Bucket",
+    "Closable",
+    "DenylistStore",
+    "RateLimitStore",
+    "RefreshFamily",
+    "RefreshStore",
+    "Rotation",
+    "Standing",
+]
 
 
 class Closable(Protocol):
@@ -110,3 +119,55 @@ class RefreshStore(Closable, Protocol):
 
     async def families_of(self, owner: str) -> Sequence[RefreshFamily]:
         """Return the families of an owner that have neither ended nor expired, the oldest first."""
+
+
+class Bucket(NamedTuple):
+    """One limit of a decision, and what its count is kept under.
+
+    Attributes:
+        name: Tells it from other limits of the same identity.
+        amount: How much may be spent.
+        period: Within how many seconds.
+    """
+
+    name: str
+    amount: int
+    period: float
+
+
+class Standing(NamedTuple):
+    """How one limit stands after a decision.
+
+    Attributes:
+        remaining: How much may be spent at once now.
+        reset_after: In how many seconds all of it may be, if nobody spends more until then.
+        retry_after: In how many seconds what was asked for may be spent; 0 where it was now.
+    """
+
+    remaining: int
+    reset_after: float
+    retry_after: float
+
+
+class RateLimitStore(Closable, Protocol):
+    """Counts, and decisions on them."""
+
+    def spend(
+        self, identity: str, buckets: Sequence[Bucket], cost: int, strategy: str
+    ) -> Sequence[Standing] | Awaitable[Sequence[Standing]]:
+        """Spend `cost` of every bucket of an identity, or of none: one step, on the store's clock.
+
+        Where one `retry_after` is above 0, nothing was spent. A cost of 0 spends nothing, and tells how things stand.
+
+        Args:
+            identity: Whose count it is: a client, a principal, a key.
+            buckets: The limits. Buckets of one identity and name have one amount, period and strategy.
+            cost: How much to spend.
+            strategy: `fixed-window`, `sliding-window-counter`, `moving-window` or `gcra`.
+
+        Returns:
+            How each bucket stands, in their order: at once where nothing waits, else to be awaited.
+
+        Raises:
+            StoreUnavailable: It cannot be decided now; raised here or where it is awaited.
+        """

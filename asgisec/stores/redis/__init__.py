@@ -4,11 +4,12 @@ from typing import Any, Self
 
 from asgisec.stores.redis._url import nodes_of
 from asgisec.stores.redis.denylist import Denylist
+from asgisec.stores.redis.rate_limits import RateLimits
 
 __all__ = ["RedisStore"]
 
 
-class RedisStore(Denylist):
+class RedisStore(Denylist, RateLimits):
     """Keep everything on a Redis or Valkey server, a set of them behind Sentinels, or a cluster.
 
     Make one with `from_url`.

@@ -19,7 +19,7 @@ from asgisec.errors import ConfigError, StoreUnavailable
 from asgisec.stores.redis._channel import CircuitOpenError
 from asgisec.stores.redis._nodes import Nodes
 
-__all__ = ["Redis", "Script"]
+__all__ = ["Redis", "Script", "Word"]
 
 Word: TypeAlias = bytes | str | int | float
 
