@@ -238,6 +238,7 @@ NAMES = {
     ],
     "asgisec.policy": ["Answer", "Exchange", "Exempt", "Policy", "Verdict"],
     "asgisec.stores": ["MemoryStore", "RedisStore", "open_store"],
+    "asgisec.credentials": ["APIKeyRecord", "APIKeys", "CreatedAPIKey"],
     "asgisec.tokens": [
         "Claims",
         "KeySet",

@@ -7,11 +7,12 @@
 - `aclose` gives up connections. The next call opens new ones: a test client starts one application several times.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 __all__ = [
+    "APIKeyStore",
     "Bucket",
     "Closable",
     "DenylistStore",
@@ -20,6 +21,7 @@ __all__ = [
     "RefreshStore",
     "Rotation",
     "Standing",
+    "StoredAPIKey",
 ]
 
 
@@ -170,4 +172,67 @@ class RateLimitStore(Closable, Protocol):
 
         Raises:
             StoreUnavailable: It cannot be decided now; raised here or where it is awaited.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAPIKey:
+    """An API key, as stores keep it: everything but the key.
+
+    Attributes:
+        id: Its id, which is part of the key.
+        owner: Whose it is.
+        name: What its owner calls it.
+        scopes: What it allows, separated by spaces.
+        networks: From where it may be used, separated by spaces; empty for anywhere.
+        digest: The hash of its secret, with the id of the pepper where one was used.
+        last_four: The last characters of the key, by which its owner knows it.
+        created_at: When it was made, in seconds since the epoch.
+        expires_at: When it ends; `None` for never.
+        active: Whether it is good, as long as it has not expired.
+        previous_digest: The hash of the secret it had before it was rotated.
+        previous_until: Until when that one is good, too.
+        last_used_at: When it was used last; `None` where it never was.
+        request_count: How often it was used.
+    """
+
+    id: str
+    owner: str
+    name: str
+    scopes: str
+    networks: str
+    digest: str = field(repr=False)
+    last_four: str
+    created_at: float
+    expires_at: float | None
+    active: bool = True
+    previous_digest: str | None = field(default=None, repr=False)
+    previous_until: float | None = None
+    last_used_at: float | None = None
+    request_count: int = 0
+
+
+class APIKeyStore(Closable, Protocol):
+    """API keys, by their ids. Expired keys stay until they are deleted: their owners see them in lists."""
+
+    async def add_api_key(self, key: StoredAPIKey) -> None:
+        """Keep a new key."""
+
+    async def find_api_key(self, key_id: str) -> StoredAPIKey | None:
+        """Return a key; `None` where there is none."""
+
+    async def api_keys_of(self, owner: str) -> Sequence[StoredAPIKey]:
+        """Return the keys of an owner, the oldest first."""
+
+    async def change_api_key(self, key_id: str, changes: Mapping[str, object]) -> StoredAPIKey | None:
+        """Set some attributes of a key in one step, and return it; `None` where there is none."""
+
+    async def delete_api_key(self, key_id: str) -> bool:
+        """Delete a key; tell whether there was one."""
+
+    async def count_api_keys(self, used: Mapping[str, tuple[int, float]]) -> None:
+        """Add to the counts of keys, all in one round trip; those of deleted keys are dropped.
+
+        Args:
+            used: For each id how often it was used, and when last.
         """

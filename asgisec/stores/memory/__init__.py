@@ -1,5 +1,6 @@
 """The memory store: for one process, for tests, and where nothing must be shared."""
 
+from asgisec.stores.memory.api_keys import APIKeyTable
 from asgisec.stores.memory.denylist import Denylist
 from asgisec.stores.memory.rate_limits import RateLimits
 from asgisec.stores.memory.refresh import RefreshFamilies
@@ -7,7 +8,7 @@ from asgisec.stores.memory.refresh import RefreshFamilies
 __all__ = ["MemoryStore"]
 
 
-class MemoryStore(Denylist, RateLimits, RefreshFamilies):
+class MemoryStore(APIKeyTable, Denylist, RateLimits, RefreshFamilies):
     """Keep everything in this process's memory, bounded, without a task in the background.
 
     What it holds is gone with the process, and other processes do not see it: several workers need a `RedisStore`.
