@@ -204,7 +204,7 @@ class StoredAPIKey:
     digest: str = field(repr=False)
     last_four: str
     created_at: float
-    expires_at: float | None
+    expires_at: float | None = None
     active: bool = True
     previous_digest: str | None = field(default=None, repr=False)
     previous_until: float | None = None

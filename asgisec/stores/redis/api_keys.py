@@ -1,0 +1,64 @@
+"""API keys on Redis: one hash each, and for each owner a set of ids. They never expire by themselves.
+
+A server that is full and may evict keys (`maxmemory-policy` other than `noeviction` or one of `volatile-*`) may drop
+some.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from asgisec.stores.protocols import StoredAPIKey
+from asgisec.stores.redis._core import Redis, Script
+from asgisec.stores.redis._records import changed, read, written
+
+__all__ = ["APIKeyTable"]
+
+_PUT, _CHANGE, _COUNT = Script("put"), Script("change"), Script("count")
+
+
+class APIKeyTable(Redis):
+    """An `APIKeyStore`."""
+
+    async def add_api_key(self, key: StoredAPIKey) -> None:
+        """Keep a new key; see `APIKeyStore`."""
+        # The owner's list first: a key that is in no list could not be found to be revoked.
+        await self.command(key.owner, "SADD", self._list(key.owner), key.id)
+        await self.run(_PUT, key.id, [self._name(key.id)], [0, *written(key)])
+
+    async def find_api_key(self, key_id: str) -> StoredAPIKey | None:
+        """Return a key; see `APIKeyStore`."""
+        return read(StoredAPIKey, await self.command(key_id, "HGETALL", self._name(key_id)))
+
+    async def api_keys_of(self, owner: str) -> Sequence[StoredAPIKey]:
+        """Return the keys of an owner; see `APIKeyStore`."""
+        ids = await self.command(owner, "SMEMBERS", self._list(owner))
+        found = await asyncio.gather(*(self.find_api_key(key_id.decode()) for key_id in ids))
+        return sorted((key for key in found if key is not None), key=lambda key: (key.created_at, key.id))
+
+    async def change_api_key(self, key_id: str, changes: Mapping[str, object]) -> StoredAPIKey | None:
+        """Set attributes of a key; see `APIKeyStore`."""
+        return read(StoredAPIKey, await self.run(_CHANGE, key_id, [self._name(key_id)], changed(changes)))
+
+    async def delete_api_key(self, key_id: str) -> bool:
+        """Delete a key; see `APIKeyStore`."""
+        known = await self.find_api_key(key_id)
+        if known is None:
+            return False
+        deleted = await self.command(key_id, "DEL", self._name(key_id))
+        await self.command(known.owner, "SREM", self._list(known.owner), key_id)
+        return bool(deleted)
+
+    async def count_api_keys(self, used: Mapping[str, tuple[int, float]]) -> None:
+        """Add to counts; see `APIKeyStore`."""
+        await asyncio.gather(
+            *(
+                self.run(_COUNT, key_id, [self._name(key_id)], [times, repr(float(last))])
+                for key_id, (times, last) in used.items()
+            )
+        )
+
+    def _name(self, key_id: str) -> str:
+        return self.key("api-key", key_id)
+
+    def _list(self, owner: str) -> str:
+        return self.key("api-keys", owner)
