@@ -29,13 +29,19 @@ def exchange_of(scope: MutableMapping[str, Any]) -> Exchange | None:
 
 
 def report(
-    scope: MutableMapping[str, Any], name: str, reason: str, *, policy: object, level: int = logging.WARNING
+    scope: MutableMapping[str, Any],
+    name: str,
+    reason: str,
+    *,
+    policy: object,
+    level: int = logging.WARNING,
+    principal: str | None = None,
 ) -> None:
     """Emit a security event of a request, to whom the passes around tell theirs; to the log where there is no pass."""
     exchange = exchange_of(scope)
     if exchange is None:
         exchange = Exchange(dict(scope), {}, _nothing)
-    exchange.report(name, reason, policy=policy, level=level)
+    exchange.report(name, reason, policy=policy, level=level, principal=principal)
 
 
 async def _nothing() -> None:

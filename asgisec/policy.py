@@ -190,17 +190,27 @@ class Exchange:
         exchange.added.append(pair)
 
     def report(
-        self, name: str, reason: str, *, policy: object, rehearsed: bool = False, level: int = logging.WARNING
+        self,
+        name: str,
+        reason: str,
+        *,
+        policy: object,
+        rehearsed: bool = False,
+        level: int = logging.WARNING,
+        principal: str | None = None,
     ) -> None:
-        """Emit a security event of this request: an OWASP name, a reason from a closed set, and who speaks."""
-        principal = (self.scope.get("state") or {}).get("principal")
+        """Emit a security event of this request: an OWASP name, a reason from a closed set, and who speaks.
+
+        `principal` is who it is about, where that is another than who was authenticated.
+        """
+        caller = (self.scope.get("state") or {}).get("principal")
         event = SecurityEvent(
             name=name,
             reason=reason,
             policy=type(policy).__name__,
             rehearsed=rehearsed,
             client=self.client,
-            principal=getattr(principal, "subject", None),
+            principal=principal or getattr(caller, "subject", None),
             request_id=self.request_id,
             method=self.scope.get("method", "WEBSOCKET"),
             path=self.scope["path"],

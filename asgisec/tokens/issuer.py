@@ -126,6 +126,11 @@ class TokenIssuer:
         return self._issuer
 
     @property
+    def client_id(self) -> str:
+        """What stands as `client_id` in tokens that were issued through no client."""
+        return self._client_id
+
+    @property
     def audience(self) -> frozenset[str]:
         """Who the access tokens are for."""
         return self._audience
