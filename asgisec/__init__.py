@@ -2,6 +2,7 @@
 
 from asgisec.context import RequestIDFilter, add_request_id, request_id, trace_id, traceparent
 from asgisec.events import SecurityEvent
+from asgisec.policies.authentication import Authentication
 from asgisec.policies.cors import CORS
 from asgisec.policies.cross_origin import CrossOriginProtection
 from asgisec.policies.csp import CSP
@@ -22,6 +23,7 @@ __all__ = [
     "CSP",
     "HSTS",
     "Answer",
+    "Authentication",
     "CrossOriginProtection",
     "Exchange",
     "HTTPSOnly",

@@ -34,6 +34,10 @@ class Pass(Exchange):
         """Who is told of security events, besides the log."""
         return self.plan.sinks
 
+    async def replace(self) -> None:
+        """Send the refusal now."""
+        await replace(self)
+
     def outgoing(self, message: Any) -> Awaitable[None]:
         """Pass on what the application sends: dressed where a response starts, replaced where it was refused."""
         # A plain function, not a coroutine around another: the application awaits the server's own `send`.
@@ -51,6 +55,8 @@ class Pass(Exchange):
                         raise
                     message = {**message}  # and then the key: a display with both takes twice as long
                     message["headers"] = headers
+                if self.subprotocol is not None and message["type"] == "websocket.accept":
+                    message = {**message, "subprotocol": message.get("subprotocol") or self.subprotocol}
             elif message["type"] == "websocket.close":
                 self.answered = True
         elif self.status == SWITCHING_PROTOCOLS and message["type"] == "websocket.close":
@@ -63,8 +69,10 @@ async def replace(exchange: Pass) -> None:
     """Answer with the refusal, once, and drop what the application makes of it."""
     if exchange.answered or exchange.refusal is None:
         return
-    exchange.report(exchange.refusal.event, exchange.refusal.reason, policy=exchange.refused_by or exchange.refusal)
-    await answer(exchange, exchange.refusal, place_of_refusal(exchange))
+    refusal = exchange.refusal
+    if not refusal.reported:
+        exchange.report(refusal.event, refusal.reason, policy=exchange.refused_by or refusal)
+    await answer(exchange, refusal, place_of_refusal(exchange))
 
 
 def place_of_refusal(exchange: Pass) -> int:

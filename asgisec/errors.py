@@ -71,6 +71,10 @@ class SecurityError(HTTPException):
         reason: The closed, machine-readable reason that logs and metrics count; the class's own where none is given.
         headers: Headers that belong to the refusal, such as a challenge.
         members: Further members of the problem document (RFC 9457 section 3.2).
+
+    Attributes:
+        reported: Its event was emitted already, by who raised it.
+        credential: What kind of credential was refused, where one was.
     """
 
     status: ClassVar[int] = 403
@@ -79,6 +83,9 @@ class SecurityError(HTTPException):
     close_code: ClassVar[int] = 1008
     default_detail: ClassVar[str] = "This request is not allowed."
     default_reason: ClassVar[str] = "refused"
+
+    reported: bool = False
+    credential: str | None = None
 
     def __init__(
         self,

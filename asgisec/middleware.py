@@ -8,6 +8,7 @@ Two of them next to each other are one pass. `CORSMiddleware` and `TrustedHostMi
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from asgisec.policies.authentication import Authentication
 from asgisec.policies.cors import CORS
 from asgisec.policies.cross_origin import CrossOriginProtection
 from asgisec.policies.https_only import HTTPSOnly
@@ -20,6 +21,7 @@ from asgisec.policy import Exchange
 from asgisec.stack import ASGIApp, SecurityMiddleware
 
 __all__ = [
+    "AuthenticationMiddleware",
     "CORSMiddleware",
     "CrossOriginMiddleware",
     "HTTPSOnlyMiddleware",
@@ -130,3 +132,12 @@ class RequestLimitsMiddleware(SecurityMiddleware):
 
     def __init__(self, app: ASGIApp, **options: Any) -> None:
         super().__init__(app, RequestLimits(**options))
+
+
+class AuthenticationMiddleware(SecurityMiddleware):
+    """`Authentication` as middleware; its options are the policy's."""
+
+    _fuses = True
+
+    def __init__(self, app: ASGIApp, *args: Any, **options: Any) -> None:
+        super().__init__(app, Authentication(*args, **options))

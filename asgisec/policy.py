@@ -29,6 +29,7 @@ __all__ = ["Answer", "Exchange", "Exempt", "Policy", "Verdict"]
 Scope: TypeAlias = dict[str, Any]
 Message: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
+ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 SCOPE_KEY = "asgisec"  # where in the scope the application, or a pass inside, finds the exchange of the pass around it
 SWITCHING_PROTOCOLS = 101  # the status of a WebSocket that was accepted
@@ -119,6 +120,8 @@ class Exchange:
         refusal: What the application's response is replaced by.
         refused_by: The policy that refused.
         added: What `add_header` put aside.
+        around: What a policy puts around the application for this one request, where that is not all it does.
+        subprotocol: What is chosen when a WebSocket is accepted, where the application chooses nothing.
     """
 
     # No slots: what stays on the class until something happens costs nothing per request.
@@ -128,6 +131,8 @@ class Exchange:
     refusal: SecurityError | None = None
     refused_by: "Policy | None" = None
     added: list[Pair] | None = None
+    around: Callable[[ASGIApp], ASGIApp] | None = None
+    subprotocol: str | None = None
 
     def __init__(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> None:
         self.scope = scope
@@ -231,6 +236,9 @@ class Exchange:
             sinks += (sink for sink in exchange.sinks if sink not in sinks)
             exchange = exchange.outer
         return sinks
+
+    async def replace(self) -> None:
+        """Send the refusal now, where that can be done; else it is sent when the application sends or ends."""
 
     def refuse(self, error: SecurityError, by: "Policy | None" = None) -> SecurityError:
         """Let `error` be the answer, whatever the application makes of it, unless a response has started.

@@ -16,9 +16,11 @@ from ipaddress import ip_address
 from typing import Any, Literal, TypeVar
 
 from asgisec._wire.origin import parse_origin
+from asgisec.auth.authenticators import Authenticator
 from asgisec.errors import ConfigError
 from asgisec.events import EventSink
 from asgisec.integrations.installation import Installation
+from asgisec.policies.authentication import Authentication
 from asgisec.policies.cors import CORS
 from asgisec.policies.cross_origin import CrossOriginProtection
 from asgisec.policies.https_only import HTTPSOnly
@@ -41,7 +43,8 @@ RECOMMENDED_ORDER: tuple[tuple[type[Policy], str], ...] = (
     (HTTPSOnly, "behind the hosts: it redirects to the one that was asked for"),
     (CORS, "outside of authentication and limits: preflights carry no credentials, and pages may read refusals"),
     (CrossOriginProtection, "behind the preflights, before anything acts on cookies"),
-    (RequestLimits, "last before what reads the body"),
+    (RequestLimits, "before what reads the body, and before what costs more than a look"),
+    (Authentication, "behind the preflights, which carry no credentials, and behind all that costs less"),
 )
 """The order of policies, outermost first, each with its reason."""
 
@@ -64,6 +67,7 @@ def secure(
     *,
     hosts: Sequence[str],
     origins: Sequence[str] = (),
+    auth: Authenticator | Authentication | None = None,
     headers: SecurityHeaders | None = _API,
     proxies: Sequence[str] = (),
     on_event: EventSink | Sequence[EventSink] = (),
@@ -76,6 +80,8 @@ def secure(
         hosts: The hosts it serves; see `TrustedHosts`.
         origins: The origins whose pages may use it; see `CORS`. Pages may not send cookies: for that, `install` a
             `CORS` of your own.
+        auth: Who may call: an authenticator, such as `BearerAuth(issuer)`, and then nobody else is let in; or an
+            `Authentication` of your own.
         headers: The security headers; `SecurityHeaders.web()` for an application that serves pages.
         proxies: The proxies in front of it; see `TrustedProxies`.
         on_event: A callable, or several, to be told of every security event besides the logger `asgisec.events`.
@@ -95,6 +101,10 @@ def secure(
     local = environment == "development"
     if headers is not None and not isinstance(headers, SecurityHeaders):
         raise ConfigError("secure(headers=)", headers, "write SecurityHeaders.api(), SecurityHeaders.web(), or None")
+    if auth is not None and not isinstance(auth, Authenticator | Authentication):
+        raise ConfigError(
+            "secure(auth=)", auth, "write an authenticator, such as BearerAuth(issuer), or an Authentication"
+        )
     if headers is not None and local:
         headers = replace(headers, strict_transport_security=None)
     cors = CORS(
@@ -120,6 +130,7 @@ def secure(
             trusted_origins=(lambda origin: cors.allows(origin.encode())) if local else origins
         ),
         RequestLimits: RequestLimits(),
+        Authentication: Authentication(auth) if isinstance(auth, Authenticator) else auth,
     }
     ordered = [policy for kind, _ in RECOMMENDED_ORDER if (policy := policies.get(kind)) is not None]
     check = (lambda: None) if local else partial(_check_debug, app)

@@ -18,7 +18,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import suppress
 from inspect import iscoroutine
-from typing import Any, TypeAlias
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from anyio import move_on_after
@@ -33,6 +33,7 @@ from asgisec.policy import (
     SCOPE_KEY,
     SWITCHING_PROTOCOLS,
     Answer,
+    ASGIApp,
     Exchange,
     Policy,
     Receive,
@@ -42,10 +43,7 @@ from asgisec.policy import (
 )
 from asgisec.stores.protocols import Closable
 
-__all__ = ["InstalledMiddleware", "SecurityMiddleware", "not_starting", "refuse"]
-
-ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
-
+__all__ = ["ASGIApp", "InstalledMiddleware", "SecurityMiddleware", "not_starting", "refuse"]
 
 # Clean-up that waits (a lease given back to a store) may outlive its request, cancelled or not, by this many seconds.
 _CLEANUP_GRACE = 5.0
@@ -144,7 +142,7 @@ class SecurityMiddleware:
                 # A copy for the application: the exchange in its own scope would be a cycle, left to the collector.
                 scope = {**exchange.scope}
                 scope[SCOPE_KEY] = exchange
-                app = self._innermost
+                app = self._innermost if exchange.around is None else exchange.around(self._innermost)
                 await app(scope, exchange.receive, exchange.outgoing)
         except BaseException as error:  # noqa: BLE001 - raised again below, after what must run whatever happened
             failure = error
@@ -198,7 +196,8 @@ class SecurityMiddleware:
             unanswered = exchange.status is None and not exchange.answered
             open_socket = exchange.status == SWITCHING_PROTOCOLS and not exchange.answered
             if isinstance(failure, SecurityError) and (unanswered or open_socket):
-                exchange.report(failure.event, failure.reason, policy=failure)
+                if not failure.reported:
+                    exchange.report(failure.event, failure.reason, policy=failure)
                 await answer(exchange, failure, reached, failure)
                 return True
             if unanswered:

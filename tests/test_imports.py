@@ -18,8 +18,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("_ids", "_wire", "errors", "events"),
     ("_connection", "_plan", "context", "policy", "stores.protocols"),
-    ("auth", "credentials", "inputs", "policies", "stores", "tokens"),
-    ("_lifespan", "_response", "middleware", "oauth2", "stack"),
+    ("auth.principal", "auth.scopes", "credentials", "inputs", "policies", "stores", "tokens"),
+    ("_lifespan", "_response", "auth", "middleware", "oauth2", "policies.authentication", "stack"),
     ("integrations", "presets"),
 )
 
@@ -44,6 +44,7 @@ EXTERNAL = {
     "starlette": ("integrations",),
     "starlette.datastructures": ("inputs.serving",),
     "starlette.exceptions": ("errors", "inputs.serving"),
+    "starlette.requests": ("auth.guards",),
     "starlette.responses": ("inputs.serving",),
     "starlette.types": ("inputs.serving",),
 }
@@ -156,6 +157,7 @@ NAMES = {
         "CSP",
         "HSTS",
         "Answer",
+        "Authentication",
         "CrossOriginProtection",
         "Exchange",
         "HTTPSOnly",
@@ -179,6 +181,7 @@ NAMES = {
         "trace_id",
         "traceparent",
     ],
+    "asgisec.auth": ["APIKeyAuth", "AnyOf", "Authenticator", "BearerAuth", "Guard", "Principal", "ScopePolicy"],
     "asgisec.errors": [
         "BadRequest",
         "ConfigError",
@@ -227,6 +230,7 @@ NAMES = {
     ],
     "asgisec.inputs.litestar": ["ValidatedTextPlugin"],
     "asgisec.middleware": [
+        "AuthenticationMiddleware",
         "CORSMiddleware",
         "CrossOriginMiddleware",
         "HTTPSOnlyMiddleware",
