@@ -249,7 +249,7 @@ NAMES = {
         "TokenEndpoint",
     ],
     "asgisec.policy": ["Answer", "Exchange", "Exempt", "Policy", "Verdict"],
-    "asgisec.stores": ["MemoryStore", "RedisStore", "open_store"],
+    "asgisec.stores": ["MemoryStore", "RedisStore", "SQLStore", "open_store"],
     "asgisec.credentials": ["APIKeyRecord", "APIKeys", "CreatedAPIKey"],
     "asgisec.tokens": [
         "Claims",

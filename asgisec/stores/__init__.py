@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from asgisec.stores._opening import open_store
     from asgisec.stores.memory import MemoryStore
     from asgisec.stores.redis import RedisStore
+    from asgisec.stores.sqlalchemy import SQLStore
 
-__all__ = ["MemoryStore", "RedisStore", "open_store"]
+__all__ = ["MemoryStore", "RedisStore", "SQLStore", "open_store"]
 
 _PLACES = {
     "MemoryStore": "asgisec.stores.memory",
     "RedisStore": "asgisec.stores.redis",
+    "SQLStore": "asgisec.stores.sqlalchemy",
     "open_store": "asgisec.stores._opening",
 }
 

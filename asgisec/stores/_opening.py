@@ -8,13 +8,15 @@ from asgisec.errors import ConfigError
 if TYPE_CHECKING:
     from asgisec.stores.memory import MemoryStore
     from asgisec.stores.redis import RedisStore
+    from asgisec.stores.sqlalchemy import SQLStore
 
 __all__ = ["open_store"]
 
-Opened: TypeAlias = "MemoryStore | RedisStore"
+Opened: TypeAlias = "MemoryStore | RedisStore | SQLStore"
 
 # The library that a store needs is imported when its URL is seen.
 _REDIS = ("asgisec.stores.redis", "RedisStore", "redis")
+_SQL = ("asgisec.stores.sqlalchemy", "SQLStore", "sqlalchemy")
 _PLACES = {
     "redis": _REDIS,
     "rediss": _REDIS,
@@ -23,11 +25,13 @@ _PLACES = {
     "rediss+sentinel": _REDIS,
     "redis+cluster": _REDIS,
     "rediss+cluster": _REDIS,
+    "postgresql+asyncpg": _SQL,
+    "sqlite+aiosqlite": _SQL,
 }
 
 
 def open_store(url: str, **options: Any) -> Opened:
-    """Return the store at a URL: `memory://`, or what `RedisStore.from_url` takes.
+    """Return the store at a URL: `memory://`, or what `RedisStore.from_url` or `SQLStore.from_url` takes.
 
     Args:
         url: Where the store is.

@@ -5,22 +5,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from asgisec.stores import MemoryStore, RedisStore
 from asgisec.stores.protocols import DenylistStore
-from tests.valkey import fresh_prefix
+from tests.stores.opened import STORES, opened
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["memory", "valkey"])
+@pytest.fixture(params=STORES)
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[DenylistStore]:
-    if request.param == "memory":
-        async with MemoryStore() as memory:
-            yield memory
-    else:
-        url = request.getfixturevalue("valkey_url")
-        async with RedisStore.from_url(url, prefix=fresh_prefix(), timeout=10) as shared:
-            yield shared
+    async with opened(request) as store:
+        yield store
 
 
 async def test_what_nobody_denied_is_not_denied(store: DenylistStore) -> None:

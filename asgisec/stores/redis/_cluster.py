@@ -14,8 +14,8 @@ from redis.crc import key_slot
 from redis.exceptions import AskError, MovedError, RedisError, ResponseError
 
 from asgisec.stores._breaker import Breaker
+from asgisec.stores._loops import PerLoop
 from asgisec.stores.redis._channel import Channel, CircuitOpenError, Connect
-from asgisec.stores.redis._nodes import PerLoop
 
 __all__ = ["Cluster"]
 

@@ -8,7 +8,7 @@
 """
 
 from collections.abc import Sequence
-from hashlib import sha1, sha256
+from hashlib import sha1
 from importlib.resources import files
 from typing import Any, Self, TypeAlias
 
@@ -16,15 +16,13 @@ import hiredis
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from asgisec.errors import ConfigError, StoreUnavailable
+from asgisec.stores._names import is_harmless, safe
 from asgisec.stores.redis._channel import CircuitOpenError
 from asgisec.stores.redis._nodes import Nodes
 
 __all__ = ["Redis", "Script", "Word"]
 
 Word: TypeAlias = bytes | str | int | float
-
-_MAX_IDENTITY = 64  # characters: an address, a UUID, a user's name; what is longer is hashed
-_HARMLESS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:@/")
 
 
 class Script:
@@ -55,7 +53,7 @@ class Redis:
     """
 
     def __init__(self, nodes: Nodes, *, prefix: str = "asgisec") -> None:
-        if not isinstance(prefix, str) or not prefix or not _HARMLESS.issuperset(prefix):
+        if not isinstance(prefix, str) or not prefix or not is_harmless(prefix):
             raise ConfigError("RedisStore(prefix=)", prefix, "write a short name of letters and digits: 'shop'")
         self._nodes = nodes
         self._prefix = prefix
@@ -70,7 +68,7 @@ class Redis:
         What is long, or has characters that mean something in keys, is hashed: keys are of bounded length, and nobody
         can be made to look like another, or be steered to a slot.
         """
-        return ":".join((self._prefix, kind, "{" + _safe(identity) + "}", *map(_safe, rest)))
+        return ":".join((self._prefix, kind, "{" + safe(identity) + "}", *map(safe, rest)))
 
     async def run(self, script: Script, identity: str, keys: Sequence[str], args: Sequence[Word]) -> Any:
         """Run a script on the keys of one identity, and return its reply.
@@ -111,13 +109,6 @@ def _packed(words: tuple[Word, ...]) -> bytes:
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can bring
         packed = _packed(tuple(w.encode("utf-8", "surrogatepass") if isinstance(w, str) else w for w in words))
     return packed
-
-
-def _safe(text: str) -> str:
-    if text and len(text) <= _MAX_IDENTITY and _HARMLESS.issuperset(text):
-        return text
-    # What was not hashed never begins with this sign.
-    return "#" + sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _checked(reply: Any) -> Any:

@@ -1,0 +1,86 @@
+"""The SQL store, on SQLAlchemy: for API keys, refresh families and revocations, in PostgreSQL or SQLite."""
+
+from functools import partial
+from typing import Any, Self
+
+from sqlalchemy import MetaData, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from asgisec.errors import ConfigError
+from asgisec.stores.sqlalchemy._core import SQL, Engines, dialect_named
+from asgisec.stores.sqlalchemy._tables import Tables, statements
+from asgisec.stores.sqlalchemy.api_keys import APIKeyTable
+from asgisec.stores.sqlalchemy.denylist import Denylist
+from asgisec.stores.sqlalchemy.refresh import RefreshFamilies
+
+__all__ = ["SQLStore"]
+
+_OPTION = "SQLStore.from_url(url)"
+_MEND = "write a URL such as 'postgresql+asyncpg://user@host/name' or 'sqlite+aiosqlite:///keys.db'"
+_PREFIX = "asgisec_"
+_TIMEOUT = 2.0  # seconds: a database is asked for more than a counter is
+
+
+class SQLStore(APIKeyTable, Denylist, RefreshFamilies):
+    """Keep API keys, refresh families and revocations in an SQL database.
+
+    Make one with `from_url`, or around an application's own engine.
+
+    Args:
+        engine: The application's engine. It stays its own to dispose of.
+        prefix: What the names of the tables begin with.
+        timeout: The longest that a caller waits, connecting included, in seconds.
+        create: Create the tables where they are not there; `False` where migrations do, with `SQLStore.ddl`.
+
+    Raises:
+        ConfigError: An option is wrong.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, *, prefix: str = _PREFIX, timeout: float = _TIMEOUT, create: bool = True
+    ) -> None:
+        if not isinstance(engine, AsyncEngine):
+            raise ConfigError("SQLStore(engine)", engine, "write an AsyncEngine, or use SQLStore.from_url")
+        dialect_named(engine.dialect.name)
+        super().__init__(Engines(engine), prefix=prefix, timeout=timeout, create=create)
+
+    @classmethod
+    def from_url(
+        cls, url: str, *, prefix: str = _PREFIX, timeout: float = _TIMEOUT, create: bool = True, **options: Any
+    ) -> Self:
+        """Return the store in the database at a URL. It connects when it is first used.
+
+        Args:
+            url: `postgresql+asyncpg://user:password@host/name`, or `sqlite+aiosqlite:///file.db`.
+            prefix: What the names of the tables begin with.
+            timeout: The longest that a caller waits, connecting included, in seconds.
+            create: Create the tables where they are not there.
+            options: For `sqlalchemy.ext.asyncio.create_async_engine`: `pool_size`, `connect_args`, ...
+
+        Raises:
+            ConfigError: The URL, or an option, cannot be used.
+        """
+        # The URL is not shown: it may have a password.
+        try:
+            parsed = make_url(url)
+            make = partial(create_async_engine, parsed, **{"pool_pre_ping": True, **options})
+            engine = make()
+        except (ArgumentError, NoSuchModuleError, TypeError, ValueError, AttributeError):
+            raise ConfigError(_OPTION, ..., f"{_MEND}, with options that create_async_engine takes") from None
+        dialect_named(engine.dialect.name)
+        if engine.dialect.name == "sqlite" and parsed.database in {None, "", ":memory:"}:
+            raise ConfigError(_OPTION, ..., "name a file: each connection would have a database of its own")
+        store = cls.__new__(cls)
+        SQL.__init__(store, Engines(make), prefix=prefix, timeout=timeout, create=create)
+        return store
+
+    @property
+    def metadata(self) -> MetaData:
+        """The tables, for tools such as Alembic."""
+        return self._tables.metadata
+
+    @staticmethod
+    def ddl(dialect: str, *, prefix: str = _PREFIX) -> str:
+        """Return the statements that create the tables, for migrations: `postgresql` or `sqlite`."""
+        return ";\n\n".join(statements(Tables(prefix), dialect_named(dialect))) + ";\n"

@@ -1,0 +1,142 @@
+"""What all needs of the SQL store share: the engine, the tables, transactions, and what becomes of errors.
+
+- Each event loop has an engine of its own, as connections belong to a loop. An application's own engine stays what it
+  is: it is neither copied nor disposed of.
+- The tables are created when they are first needed, by one process at a time; or by the application's migrations.
+- Nobody waits longer than the time-out. Whatever goes wrong is `StoreUnavailable`, with the library's error as its
+  cause.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+from sqlalchemy import ColumnElement, Double, Table, cast, delete, extract, func, literal_column, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from asgisec.errors import ConfigError, StoreUnavailable
+from asgisec.stores._loops import PerLoop
+from asgisec.stores._names import is_harmless
+from asgisec.stores.sqlalchemy._tables import DIALECTS, Tables, statements
+
+__all__ = ["SQL", "Engines"]
+
+_LONGEST = 60  # seconds, as for Redis: whoever waits longer has gone
+_LOCK = 0x61736769736563  # of PostgreSQL's advisory locks: the name of the package
+_REMOVED_AT_ONCE = 20  # rows that are over, by each new one: more than one, so that it catches up
+
+
+class Engines:
+    """Where a store gets its engine from: one per event loop, or an application's own."""
+
+    def __init__(self, source: AsyncEngine | Callable[[], AsyncEngine]) -> None:
+        self._source = source if isinstance(source, AsyncEngine) else PerLoop(lambda: _Disposed(source()))
+
+    async def get(self) -> AsyncEngine:
+        """Return the engine for the running loop."""
+        return self._source if isinstance(self._source, AsyncEngine) else (await self._source.get()).engine
+
+    async def aclose(self) -> None:
+        """Give up the running loop's engine; an application's own is its own to dispose of."""
+        if not isinstance(self._source, AsyncEngine):
+            await self._source.aclose()
+
+
+class _Disposed:
+    """An engine that is disposed of with its loop."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+
+    async def aclose(self) -> None:
+        await self.engine.dispose()
+
+    async def forget_connections(self) -> None:
+        await self.engine.dispose()
+
+
+class SQL:
+    """The base of each need's part of the SQL store.
+
+    Args:
+        engines: Where connections come from.
+        prefix: What the names of the tables begin with.
+        timeout: The longest that a caller waits, in seconds.
+        create: Create the tables where they are not there.
+    """
+
+    def __init__(self, engines: Engines, *, prefix: str, timeout: float, create: bool) -> None:
+        name = prefix if isinstance(prefix, str) else ""
+        if not name or not is_harmless(name) or not name.replace("_", "").isalnum() or name != name.lower():
+            raise ConfigError("SQLStore(prefix=)", prefix, "write lower-case letters, digits and _, such as 'asgisec_'")
+        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= _LONGEST:
+            raise ConfigError("SQLStore(timeout=)", timeout, "write seconds, such as 2")
+        self._engines = engines
+        self._tables = Tables(name)
+        self._timeout = timeout
+        self._created = not create
+
+    async def aclose(self) -> None:
+        """Give up this event loop's connections; the next call opens new ones."""
+        await self._engines.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self.aclose()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncGenerator[AsyncConnection, None]:
+        """Begin a transaction, which is committed at the end, or rolled back."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                engine = await self._engines.get()
+                if not self._created:
+                    await self._create(engine)
+                async with engine.begin() as connection:
+                    yield connection
+        except Exception as error:
+            # Not SQLAlchemy's alone: drivers raise their own, and the operating system's.
+            raise StoreUnavailable from error
+
+    async def _create(self, engine: AsyncEngine) -> None:
+        async with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                # `IF NOT EXISTS` does not keep two processes from creating one table at the same time.
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            for statement in statements(self._tables, connection.dialect):
+                await connection.execute(text(statement))
+        self._created = True
+
+    @staticmethod
+    def _now(connection: AsyncConnection) -> ColumnElement[float]:
+        """Return the time by the server's clock, in seconds since the epoch."""
+        if connection.dialect.name == "postgresql":
+            return cast(extract("epoch", func.clock_timestamp()), Double)
+        # SQLite runs in the process that asks. Its Julian days are good for milliseconds.
+        return literal_column("((julianday('now') - 2440587.5) * 86400.0)", Double)
+
+    async def _remove_expired(self, connection: AsyncConnection, table: Table) -> None:
+        """Remove some of what is over: each new row pays for a few, and none for all."""
+        columns = list(table.primary_key.columns)
+        now = self._now(connection)
+        over = select(*columns).where(table.c.expires_at <= now).limit(_REMOVED_AT_ONCE)
+        if connection.dialect.name == "postgresql":
+            over = over.with_for_update(skip_locked=True)
+        rows = (await connection.execute(over)).all()
+        for row in rows:
+            same = [column == value for column, value in zip(columns, row, strict=True)]
+            await connection.execute(delete(table).where(*same, table.c.expires_at <= now))
+
+
+def dialect_named(name: str) -> Any:
+    """Return a dialect that the tables are written for.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    if name not in DIALECTS:
+        raise ConfigError("SQLStore", name, f"use one of {', '.join(sorted(DIALECTS))}")
+    return DIALECTS[name]()
