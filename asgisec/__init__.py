@@ -7,7 +7,10 @@ from asgisec.policies.cors import CORS
 from asgisec.policies.cross_origin import CrossOriginProtection
 from asgisec.policies.csp import CSP
 from asgisec.policies.https_only import HTTPSOnly
+from asgisec.policies.rate_limit.guard import RateLimitGuard
 from asgisec.policies.rate_limit.keys import by_api_key, by_client, by_principal
+from asgisec.policies.rate_limit.limiter import RateLimiter
+from asgisec.policies.rate_limit.policy import RateLimit
 from asgisec.policies.rate_limit.rules import Rule
 from asgisec.policies.request_id import RequestID
 from asgisec.policies.request_limits import RequestLimits
@@ -28,6 +31,9 @@ __all__ = [
     "Exchange",
     "HTTPSOnly",
     "Policy",
+    "RateLimit",
+    "RateLimitGuard",
+    "RateLimiter",
     "RequestID",
     "RequestIDFilter",
     "RequestLimits",

@@ -12,6 +12,7 @@ from asgisec.policies.authentication import Authentication
 from asgisec.policies.cors import CORS
 from asgisec.policies.cross_origin import CrossOriginProtection
 from asgisec.policies.https_only import HTTPSOnly
+from asgisec.policies.rate_limit.policy import RateLimit
 from asgisec.policies.request_id import RequestID
 from asgisec.policies.request_limits import RequestLimits
 from asgisec.policies.security_headers import SecurityHeaders
@@ -25,6 +26,7 @@ __all__ = [
     "CORSMiddleware",
     "CrossOriginMiddleware",
     "HTTPSOnlyMiddleware",
+    "RateLimitMiddleware",
     "RequestIDMiddleware",
     "RequestLimitsMiddleware",
     "SecurityHeadersMiddleware",
@@ -141,3 +143,12 @@ class AuthenticationMiddleware(SecurityMiddleware):
 
     def __init__(self, app: ASGIApp, *args: Any, **options: Any) -> None:
         super().__init__(app, Authentication(*args, **options))
+
+
+class RateLimitMiddleware(SecurityMiddleware):
+    """`RateLimit` as middleware; its options are the policy's."""
+
+    _fuses = True
+
+    def __init__(self, app: ASGIApp, *limits: Any, **options: Any) -> None:
+        super().__init__(app, RateLimit(*limits, **options))

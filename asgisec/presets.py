@@ -8,7 +8,7 @@ framework sends, error pages included. Around any other ASGI application a `Secu
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -24,12 +24,15 @@ from asgisec.policies.authentication import Authentication
 from asgisec.policies.cors import CORS
 from asgisec.policies.cross_origin import CrossOriginProtection
 from asgisec.policies.https_only import HTTPSOnly
+from asgisec.policies.rate_limit.keys import by_principal
+from asgisec.policies.rate_limit.policy import RateLimit
+from asgisec.policies.rate_limit.rules import Rule
 from asgisec.policies.request_id import RequestID
 from asgisec.policies.request_limits import RequestLimits
 from asgisec.policies.security_headers import SecurityHeaders
 from asgisec.policies.trusted_hosts import TrustedHosts
 from asgisec.policies.trusted_proxies import TrustedProxies
-from asgisec.policy import Policy
+from asgisec.policy import Exchange, Policy
 
 __all__ = ["RECOMMENDED_ORDER", "install", "secure"]
 
@@ -44,7 +47,9 @@ RECOMMENDED_ORDER: tuple[tuple[type[Policy], str], ...] = (
     (CORS, "outside of authentication and limits: preflights carry no credentials, and pages may read refusals"),
     (CrossOriginProtection, "behind the preflights, before anything acts on cookies"),
     (RequestLimits, "before what reads the body, and before what costs more than a look"),
+    (RateLimit, "by client: before authentication, so that whoever guesses credentials is held back"),
     (Authentication, "behind the preflights, which carry no credentials, and behind all that costs less"),
+    (RateLimit, "by principal: behind authentication, which finds out who calls, wherever from"),
 )
 """The order of policies, outermost first, each with its reason."""
 
@@ -69,7 +74,9 @@ def secure(
     origins: Sequence[str] = (),
     auth: Authenticator | Authentication | None = None,
     headers: SecurityHeaders | None = _API,
+    limits: Sequence[Any] = (),
     proxies: Sequence[str] = (),
+    store: Any = None,
     on_event: EventSink | Sequence[EventSink] = (),
     environment: Literal["production", "development"] = "production",
 ) -> App:
@@ -83,7 +90,10 @@ def secure(
         auth: Who may call: an authenticator, such as `BearerAuth(issuer)`, and then nobody else is let in; or an
             `Authentication` of your own.
         headers: The security headers; `SecurityHeaders.web()` for an application that serves pages.
+        limits: How often a client may ask, `100/minute`, and rules for single paths; see `RateLimit`. With `auth`, how
+            often each principal may, too.
         proxies: The proxies in front of it; see `TrustedProxies`.
+        store: Where requests are counted; in each process apart where left out.
         on_event: A callable, or several, to be told of every security event besides the logger `asgisec.events`.
         environment: `production` refuses what must not ship: any host, any origin, plain-http and local origins, a
             framework's debug mode. `development` adds the local host and its origins on any port, and sends no
@@ -132,7 +142,10 @@ def secure(
         RequestLimits: RequestLimits(),
         Authentication: Authentication(auth) if isinstance(auth, Authenticator) else auth,
     }
-    ordered = [policy for kind, _ in RECOMMENDED_ORDER if (policy := policies.get(kind)) is not None]
+    limited = _limits(limits, store, authenticated=auth is not None)
+    kinds = [kind for kind, _ in RECOMMENDED_ORDER]
+    found = [next(limited, None) if kind is RateLimit else policies.get(kind) for kind in kinds]
+    ordered = [policy for policy in found if policy is not None]
     check = (lambda: None) if local else partial(_check_debug, app)
     return _install(app, Installation(ordered, on_event, check))
 
@@ -164,6 +177,24 @@ def _install(app: App, installation: Installation) -> App:
             return app
     # To type checkers the application stays what it was: an ASGI callable.
     return installation.around(app)  # type: ignore[return-value]
+
+
+def _limits(limits: Sequence[Any], store: Any, *, authenticated: bool) -> Iterator[RateLimit]:
+    """Return the limits by client, and those by principal where somebody finds out who that is."""
+    option = "secure(limits=)"
+    if isinstance(limits, str) or not isinstance(limits, Collection):
+        raise ConfigError(option, limits, "write a list of limits and rules, such as ['100/minute']")
+    rules = [limit for limit in limits if isinstance(limit, Rule)]
+    general = [limit for limit in limits if not isinstance(limit, Rule)]
+    made = [RateLimit(*general, rules=rules, store=store)] if limits else []
+    if limits and authenticated:
+        # Who is nobody was counted as a client already.
+        made.append(RateLimit(*general, rules=rules, store=store, key=by_principal, exempt=_is_nobody))
+    return iter(made)
+
+
+def _is_nobody(exchange: Exchange) -> bool:
+    return exchange.state.get("principal") is None
 
 
 def _check_hosts(hosts: Sequence[str]) -> None:

@@ -20,13 +20,17 @@ from asgisec import (
     Exchange,
     HTTPSOnly,
     Policy,
+    RateLimit,
     RequestID,
     RequestLimits,
+    Rule,
     SecurityHeaders,
     TrustedHosts,
     TrustedProxies,
+    by_client,
 )
 from asgisec.errors import OriginNotAllowed
+from asgisec.stores import MemoryStore
 from tests.made import TooMuch
 
 Pair = tuple[bytes, bytes]
@@ -209,6 +213,46 @@ _generated = st.one_of(
     st.builds(Harmless, _labels, **_harmless),
 )
 _rehearsed = st.sampled_from([False, False, True])
+
+
+@dataclass
+class Clock:
+    """A clock that stands still, but for jumps over all windows: what was counted before is over then."""
+
+    now: float = 1_728_000_000.0  # all windows begin here
+
+    def __call__(self) -> float:
+        return self.now
+
+    def jump(self) -> None:
+        self.now += 864_000
+
+
+clock = Clock()
+_counts = MemoryStore(clock=clock)
+
+
+@st.composite
+def _rate_limits(draw: st.DrawFn) -> RateLimit:
+    """Make limits of one store, which count for each other where they have one name."""
+    return RateLimit(
+        *draw(st.sampled_from([("1/hour",), ("2/hour", "9/day"), ()])),
+        rules=draw(st.sampled_from([(), [Rule("/*", limits="2/minute")]])),
+        key=draw(st.sampled_from([by_client, _fails])),
+        store=_counts,
+        cost=draw(st.sampled_from([1, 1, 2])),
+        headers=draw(st.sampled_from(["ietf", "ietf", None])),  # the older ones tell the time
+        name=draw(st.sampled_from([None, "other"])),
+        messages=draw(st.sampled_from(["1/hour", "9/hour"])),
+        clock=clock,
+        dry_run=draw(_rehearsed),
+    )
+
+
+def _fails(exchange: Exchange) -> str:
+    raise Defect("a secret")
+
+
 _ORIGINS = ("https://app.example.com", "http://testserver")
 _real = st.one_of(
     st.builds(
@@ -245,6 +289,7 @@ _real = st.one_of(
         st.sampled_from([("10.0.0.0/8",), ("192.0.2.0/24", "unix"), ("10.0.0.0/8", "192.0.2.2")]),
         header=st.sampled_from(["x-forwarded-for"] * 3 + ["forwarded"]),
     ),
+    _rate_limits(),
     st.builds(HTTPSOnly, st.sampled_from(["redirect", "reject"]), dry_run=_rehearsed),
     st.builds(CrossOriginProtection, st.sampled_from([(), _ORIGINS[:1]]), dry_run=_rehearsed),
     # What is over these shows while it is read only.

@@ -1,9 +1,10 @@
 """Policies made of plain functions, for tests of the pass."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any
 
-from asgisec import Exchange, Policy
+from asgisec import Exchange, Policy, RateLimit
 from asgisec.errors import SecurityError
 
 
@@ -64,3 +65,10 @@ def saying(log: list[Any], label: str) -> Policy:
         on_response=on_response,
         on_end=on_end,
     )
+
+
+def remade(policy: RateLimit, **options: Any) -> RateLimit:
+    """Make the same policy anew, which has counted nothing."""
+    kept = {field.name: getattr(policy, field.name) for field in fields(policy) if field.init}
+    limits = kept.pop("limits")
+    return RateLimit(*limits, **{**kept, **options})

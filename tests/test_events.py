@@ -23,8 +23,10 @@ from asgisec import (
     Exchange,
     HTTPSOnly,
     Policy,
+    RateLimit,
     RequestID,
     RequestLimits,
+    Rule,
     SecurityEvent,
     SecurityMiddleware,
     TrustedHosts,
@@ -38,6 +40,7 @@ from asgisec.inputs import paths
 from asgisec.middleware import CrossOriginMiddleware
 from tests.asgi import Message, Recorded, answering, drive, request, scope_of, websocket
 from tests.docs.pages import ROOT, rows, section
+from tests.made import remade
 
 HOST = ("host", "api.example.com")
 APP = "https://app.example.com"
@@ -48,7 +51,8 @@ async def reading(scope: Message, receive: Any, send: Any) -> None:
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.accept"})
-        await receive()
+        for _ in range(2):
+            await receive()
         await send({"type": "websocket.close"})
         return
     while (await receive()).get("more_body"):
@@ -120,6 +124,14 @@ CASES = {
     ],
     ("input_validation_fail", "too_many_headers"): [Case((RequestLimits(max_headers=1),))],
     ("input_validation_fail", "query_too_long"): [Case((RequestLimits(max_query_size=3),))],
+    ("excess_rate_limit_exceeded", "rate_limit"): [
+        Case((RateLimit("1/minute", cost=2),)),
+        Case((RateLimit(rules=[Rule("/items/*", limits="1/minute")], cost=2),), method="GET"),
+        Case((RateLimit("1/minute", cost=2),), method="WEBSOCKET"),
+    ],
+    ("excess_rate_limit_exceeded", "message_rate"): [
+        Case((RateLimit(messages="1/minute"),), method="WEBSOCKET", message="$")
+    ],
     ("sys_monitor_disabled", "server_rewrote_client"): [
         Case((TrustedProxies(["10.0.0.1"]),), SPOOFED, extra={"client": ("6.6.6.6", 0)})
     ],
@@ -134,6 +146,8 @@ def _made_anew(policy: Any, *, dry_run: bool) -> Policy:
     options: dict[str, Any] = {"clock": Clock()} if isinstance(getattr(policy, "clock", None), Clock) else {}
     if dry_run and any(option.name == "dry_run" for option in fields(policy)):
         options["dry_run"] = True
+    if isinstance(policy, RateLimit):
+        return remade(policy, **options)
     made: Policy = replace(policy, **options)
     return made
 
@@ -156,7 +170,7 @@ def provoke(case: Case, secret: str, *, dry_run: bool = False) -> tuple[list[Sec
     }
     extra = {"query_string": f"token={secret}".encode(), **case.extra}
     if case.method == "WEBSOCKET":
-        incoming = [{"type": "websocket.receive", "text": case.message.replace("$", secret * 9)}]
+        incoming = [{"type": "websocket.receive", "text": case.message.replace("$", secret * 9)}] * 2
         return events, websocket(app, "/items/42", [*sent.items()], incoming=incoming, **extra)
     body = [f"password={secret}".encode(), secret.encode() * 9]
     return events, request(app, case.method, "/items/42", [*sent.items()], body=body, **extra)
@@ -215,11 +229,11 @@ _OF_CREDENTIALS_AND_LIMITS = {
     "insufficient_scope",
     "invalid",
     "keys_unavailable",
+    "limit_cost",
     "limit_key",
     "limit_undecided",
     "no_credential",
     "queue_full",
-    "rate_limit",
     "revocation_unchecked",
     "store_unavailable",
 }

@@ -15,10 +15,12 @@ from starlette.testclient import TestClient
 
 from asgisec import (
     CORS,
+    Authentication,
     CrossOriginProtection,
     Exchange,
     HTTPSOnly,
     Policy,
+    RateLimit,
     RequestID,
     RequestLimits,
     SecurityEvent,
@@ -105,6 +107,9 @@ def test_the_recommended_order() -> None:
         CORS,
         CrossOriginProtection,
         RequestLimits,
+        RateLimit,
+        Authentication,
+        RateLimit,
     ]
     assert all(reason for _, reason in RECOMMENDED_ORDER)
 
@@ -112,14 +117,20 @@ def test_the_recommended_order() -> None:
 @pytest.mark.parametrize(
     ("options", "left_out"),
     [
-        pytest.param({"proxies": ["10.0.0.0/8"]}, {HTTPSOnly}, id="all that it installs"),
-        pytest.param({}, {HTTPSOnly, TrustedProxies}, id="no proxies"),
-        pytest.param({"headers": None}, {HTTPSOnly, TrustedProxies, SecurityHeaders}, id="no headers"),
+        pytest.param(
+            {"proxies": ["10.0.0.0/8"], "limits": ["9/minute"]}, {HTTPSOnly, Authentication}, id="all that it installs"
+        ),
+        pytest.param({}, {HTTPSOnly, TrustedProxies, Authentication, RateLimit}, id="no proxies, no limits"),
+        pytest.param(
+            {"headers": None},
+            {HTTPSOnly, TrustedProxies, SecurityHeaders, Authentication, RateLimit},
+            id="no headers",
+        ),
     ],
 )
 def test_secure_runs_the_recommended_policies_in_that_order(options: Any, left_out: set[type[Policy]]) -> None:
     wrapped: Any = secure(answering(), hosts=HOSTS, origins=ORIGINS, **options)
-    expected = [kind for kind, _ in RECOMMENDED_ORDER if kind not in left_out]
+    expected = [kind for kind in dict(RECOMMENDED_ORDER) if kind not in left_out]
     assert [type(policy) for policy in wrapped.policies] == expected
 
 

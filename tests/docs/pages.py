@@ -37,6 +37,8 @@ _NEW_EACH_TIME = (
     (re.compile(r"\b01[0-9a-f]{10}7[0-9a-f]{19}\b"), "019ab3f2c8d47a05b1c2d3e4f5061728"),
     (re.compile(r"(?P<before>nonce-|nonce=\")[\w-]{22}"), r"\g<before>q83vEjRWeJq83vEjRWeJqw"),
     (re.compile(r"^server-timing: .+$", re.MULTILINE), "server-timing: app;dur=1.7"),
+    (re.compile(r"(?P<before>;t=)[0-9]+"), r"\g<before>42"),
+    (re.compile(r"^retry-after: [0-9]+$", re.MULTILINE), "retry-after: 42"),
 )
 
 

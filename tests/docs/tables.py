@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import asgisec
-from asgisec import errors
+from asgisec import RateLimit, errors
 from asgisec.errors import ConfigError, SecurityError
 from asgisec.presets import RECOMMENDED_ORDER
 
@@ -14,6 +14,8 @@ _BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 def page_of(policy: type) -> str:
     """Return the name of a policy's page: `RequestID` is `request-id.md`."""
+    if policy is RateLimit:
+        return "rate-limits.md"  # it is about guards and messages, too
     return _BETWEEN_WORDS.sub("-", policy.__name__).lower() + ".md"
 
 

@@ -16,8 +16,11 @@ from asgisec import (
     HSTS,
     CrossOriginProtection,
     HTTPSOnly,
+    RateLimit,
+    RateLimitGuard,
     RequestID,
     RequestLimits,
+    Rule,
     SecurityHeaders,
     TrustedHosts,
     TrustedProxies,
@@ -47,6 +50,7 @@ _OPTIONS: dict[str, list[type[Any]]] = {
     "trusted-proxies.md": [TrustedProxies],
     "https-only.md": [HTTPSOnly],
     "cross-origin-protection.md": [CrossOriginProtection],
+    "rate-limits.md": [RateLimit],
     "request-limits.md": [RequestLimits],
 }
 
@@ -84,6 +88,15 @@ def test_options_of_pages_headers() -> None:
 def test_options_of_secure() -> None:
     parameters = list(inspect.signature(secure).parameters.values())[1:]
     assert options_on("order.md", "What `secure` installs") == [(p.name, p.default) for p in parameters]
+
+
+def test_options_of_rules() -> None:
+    assert options_on("rate-limits.md", "Rules") == [*defaults_of(Rule).items()]
+
+
+def test_options_of_guards() -> None:
+    parameters = inspect.signature(RateLimitGuard.__init__).parameters.values()
+    assert options_on("rate-limits.md", "Guards") == [(p.name, p.default) for p in parameters if p.name != "self"]
 
 
 def test_every_policy_has_a_page_with_the_same_sections() -> None:

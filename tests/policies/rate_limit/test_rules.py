@@ -126,7 +126,7 @@ def test_a_tuple_is_one_rule() -> None:
 )
 def test_methods(methods: set[str] | None, method: str, kind: str, *, held: bool) -> None:
     rule = Rule("/auth/token", limits="5/minute", methods=methods)
-    scope = scope_of(kind, path="/auth/token", **({"method": method} if kind == "http" else {}))
+    scope = scope_of(kind, method, "/auth/token")
     assert Rules([rule]).matching(scope) == ((0,) if held else (), True)
 
 

@@ -1,0 +1,199 @@
+"""One request, judged: whose it is, which limits it is held to, what it costs, and whether it may pass.
+
+What the policy and the guard share. A function of the application that fails, or returns what is no answer, is a
+refusal and an event, with the exception in the log: nobody passes unlimited because of a mistake.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from asgisec.errors import LimitUndecided, RateLimitExceeded, SecurityError
+from asgisec.policies.rate_limit.amounts import Amount, items
+from asgisec.policies.rate_limit.keys import identity
+from asgisec.policies.rate_limit.options import a_cost, a_function, header_style
+from asgisec.policies.rate_limit.quotas import Named, Quotas
+from asgisec.policies.rate_limit.rules import Rule, Rules
+from asgisec.policy import Exchange, Exempt
+
+if TYPE_CHECKING:
+    from asgisec._wire.headers import Pair
+
+__all__ = ["Judge", "Judgement"]
+
+logger = logging.getLogger("asgisec.rate_limit")
+
+# What functions return is compiled once; a function that says something new each time must not fill the memory.
+_CHOICES_REMEMBERED = 1024
+_KEYS = "write by_client, by_principal, by_api_key or a function of the exchange"
+
+
+class Judgement(NamedTuple):
+    """What became of a request: the refusal, where it is one, and the headers that tell where its client stands."""
+
+    refusal: SecurityError | None
+    fields: "Sequence[Pair]"
+
+
+_PASSED = Judgement(None, ())
+
+Judging: TypeAlias = Judgement | Awaitable[Judgement]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Limits that belong together: the general ones, or those of a rule.
+
+    Attributes:
+        bucket: What their counts are kept under.
+        name: What clients see before each; nothing for none.
+        amounts: The limits, and functions that return some.
+    """
+
+    bucket: str
+    name: str
+    amounts: Sequence[Amount]
+
+
+class Judge:
+    """Judges requests.
+
+    Args:
+        option: How errors name the options of whoever uses this: `RateLimit`.
+        general: The general limits.
+        rules: The rules.
+        key: Whose requests count together.
+        cost: What a request costs.
+        exempt: Which requests are not limited.
+        limiter: What decides.
+        headers: Which headers to write.
+
+    Raises:
+        ConfigError: An option is wrong.
+    """
+
+    def __init__(
+        self,
+        option: str,
+        general: Group,
+        rules: Sequence[Rule],
+        *,
+        key: Callable[[Exchange], Any],
+        cost: int | Callable[[Exchange], Any],
+        exempt: Exempt | None = None,
+        limiter: Any,
+        headers: str | None,
+    ) -> None:
+        self._rules = Rules(rules)
+        self._groups = (general, *(_of_rule(general.bucket, rule) for rule in rules))
+        self._key = a_function(
+            f"{option}(key=)", key, "write by_client, by_principal, by_api_key or a function of the exchange"
+        )
+        self._cost, self._costs = a_cost(f"{option}(cost=)", cost)
+        self._exempt = exempt or None
+        self._limiter = limiter
+        self._headers = header_style(f"{option}(headers=)", headers)
+        self._compiled = lru_cache(maxsize=_CHOICES_REMEMBERED)(self._compile)
+        self._chosen = any(callable(amount) for group in self._groups for amount in group.amounts)
+        self._general = None if self._chosen else self._compiled((0,), ())
+
+    def judge(self, exchange: Exchange, apart: str = "") -> Judging:
+        """Judge a request; where the store is asked over a network, the answer is awaited.
+
+        Args:
+            exchange: The request.
+            apart: What its counts are kept apart by from those of others of its client.
+        """
+        step = "limit_exempt"
+        try:
+            if self._exempt is not None and self._exempt(exchange):
+                return _PASSED
+            step = "limit_choice"
+            quotas = self._general if self._general is not None and not self._rules else self._choose(exchange)
+            step = "limit_cost"
+            cost = self._cost if self._costs is None else _a_cost(self._costs(exchange))
+            step = "limit_key"
+            who = apart + identity(self._key(exchange))
+        except Exception as error:
+            # Everything: whatever a function of the application raises, its request must not pass uncounted.
+            logger.exception("a function that rate limits ask failed: %s", step)
+            return Judgement(_undecided(step, error), ())
+        if not quotas.buckets:
+            return _PASSED
+        try:
+            decision = self._limiter.decide(who, quotas.buckets, cost)
+        except SecurityError as error:
+            return Judgement(error, ())
+        if isinstance(decision, Awaitable):
+            return self._later(decision, quotas, cost)
+        return self._told(decision, quotas, cost)
+
+    async def _later(self, decision: Awaitable[Any], quotas: Quotas, cost: int) -> Judgement:
+        try:
+            decided = await decision
+        except SecurityError as error:
+            return Judgement(error, ())
+        return self._told(decided, quotas, cost)
+
+    def _told(self, decision: Any, quotas: Quotas, cost: int) -> Judgement:
+        if decision.allowed:
+            return Judgement(None, quotas.fields(decision.limits))
+        wait = max(1, ceil(decision.retry_after))
+        fields = quotas.fields(decision.limits, wait)
+        violated = [n for n, status in zip(quotas.names, decision.limits, strict=True) if status.remaining < cost]
+        return Judgement(exceeded(wait, violated, fields), fields)
+
+    def _choose(self, exchange: Exchange) -> Quotas:
+        places, general = self._rules.matching(exchange.scope) if self._rules else ((), True)
+        chosen = (*([0] if general else ()), *[place + 1 for place in places])
+        if not self._chosen:
+            return self._compiled(chosen, ())
+        said = tuple(
+            _hashable(amount(exchange))
+            for place in chosen
+            for amount in self._groups[place].amounts
+            if callable(amount)
+        )
+        return self._compiled(chosen, said)
+
+    def _compile(self, chosen: Sequence[int], said: Sequence[object]) -> Quotas:
+        answers = iter(said)
+        limits = [
+            Named.of(group.bucket, group.name, item)
+            for group in (self._groups[place] for place in chosen)
+            for amount in group.amounts
+            for item in (items("limits", next(answers)) if callable(amount) else (amount,))
+        ]
+        return Quotas(dict.fromkeys(limits), self._headers)
+
+
+def exceeded(wait: int, violated: Sequence[str], fields: "Sequence[Pair]", **more: str) -> RateLimitExceeded:
+    """Return the refusal of a request over its limits (draft-ietf-httpapi-ratelimit-headers-11 section 5.1)."""
+    headers = {name.decode(): value.decode() for name, value in fields}
+    headers["retry-after"] = str(wait)
+    return RateLimitExceeded(headers=headers, members={"violated-policies": [*violated]}, **more)
+
+
+def _undecided(step: str, error: Exception) -> LimitUndecided:
+    refusal = error if isinstance(error, LimitUndecided) else LimitUndecided(reason=step)
+    refusal.__cause__ = None if refusal is error else error
+    return refusal
+
+
+def _of_rule(bucket: str, rule: Rule) -> Group:
+    # Not the name: what is called alike still counts apart.
+    methods = "" if rule.methods is None else ",".join(sorted(rule.methods))
+    return Group(f"{bucket}{methods} {' '.join(rule.paths)} ", rule.name or "", rule.amounts)
+
+
+def _a_cost(cost: object) -> int:
+    if not isinstance(cost, int) or isinstance(cost, bool) or cost < 0:
+        raise LimitUndecided(reason="limit_cost")
+    return cost
+
+
+def _hashable(said: object) -> object:
+    return said if isinstance(said, str) or not isinstance(said, Collection) else tuple(said)

@@ -1,0 +1,57 @@
+"""Applications with limits, a clock that stands still until it is told to go on, and the headers read by others."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import http_sf
+
+from asgisec import RateLimit, SecurityEvent, SecurityMiddleware
+from asgisec.stores import MemoryStore
+from tests.asgi import App, Recorded, answering
+
+
+@dataclass
+class Clock:
+    """A clock; it begins where every window of the tests begins."""
+
+    now: float = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Limited:
+    """An application behind a `RateLimit`, and what was told of it."""
+
+    clock: Clock
+    app: App
+    events: list[SecurityEvent] = field(default_factory=list)
+
+    @property
+    def reasons(self) -> list[str]:
+        return [event.reason for event in self.events]
+
+
+def limited(*limits: Any, inner: App | None = None, clock: Clock | None = None, **options: Any) -> Limited:
+    clock = clock or Clock()
+    options.setdefault("store", MemoryStore(clock=clock))
+    options.setdefault("strategy", "fixed-window")
+    policy = RateLimit(*limits, clock=clock, **options)
+    events: list[SecurityEvent] = []
+    app = SecurityMiddleware(inner or answering(), policy, on_event=events.append)
+    return Limited(clock, app, events)
+
+
+def fields(answer: Recorded, name: str) -> dict[str, dict[str, Any]]:
+    """Read a list of structured fields with a parser that is not ours; it has to stand in one line."""
+    (line,) = answer.values(name)
+    items: Any = http_sf.parse(line.encode(), tltype="list")
+    read = dict(items)
+    assert len(read) == len(items), "a limit is named twice"
+    return read
+
+
+def left(answer: Recorded) -> dict[str, int]:
+    """Return how much of each limit is left."""
+    return {name: item["r"] for name, item in fields(answer, "ratelimit").items()}
