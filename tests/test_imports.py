@@ -47,6 +47,7 @@ EXTERNAL = {
     "starlette.requests": ("auth.guards", "policies.rate_limit.guard"),
     "starlette.responses": ("inputs.serving",),
     "starlette.types": ("inputs.serving",),
+    "zxcvbn": ("credentials.password_policy",),
 }
 
 
@@ -254,7 +255,16 @@ NAMES = {
     ],
     "asgisec.policy": ["Answer", "Exchange", "Exempt", "Policy", "Verdict"],
     "asgisec.stores": ["MemoryStore", "RedisStore", "SQLStore", "open_store"],
-    "asgisec.credentials": ["APIKeyRecord", "APIKeys", "CreatedAPIKey"],
+    "asgisec.credentials": [
+        "APIKeyRecord",
+        "APIKeys",
+        "CreatedAPIKey",
+        "LoginThrottle",
+        "PasswordHasher",
+        "PasswordPolicy",
+        "PasswordProblem",
+        "VerifyResult",
+    ],
     "asgisec.tokens": [
         "Claims",
         "KeySet",

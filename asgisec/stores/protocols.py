@@ -16,6 +16,8 @@ __all__ = [
     "Bucket",
     "Closable",
     "DenylistStore",
+    "LoginStore",
+    "Pace",
     "RateLimitStore",
     "RefreshFamily",
     "RefreshStore",
@@ -235,4 +237,58 @@ class APIKeyStore(Closable, Protocol):
 
         Args:
             used: For each id how often it was used, and when last.
+        """
+
+
+class Pace(NamedTuple):
+    """How fast attempts may follow each other.
+
+    Attributes:
+        free: How many may come at once.
+        first_wait: How many seconds the next one has to wait; each further one waits twice as long.
+        longest_wait: How many seconds it has to wait at most.
+        forgotten_after: How many seconds after the last attempt all of them are forgotten.
+    """
+
+    free: int
+    first_wait: float
+    longest_wait: float
+    forgotten_after: float
+
+    def wait(self, attempts: int) -> float:
+        """Return how many seconds the next attempt has to wait, after so many."""
+        # 2 to the power of 64 is past every longest wait, and of more than 1,023 no number.
+        over = min(attempts - self.free, 64)
+        return 0.0 if over < 0 else min(self.longest_wait, self.first_wait * 2.0**over)
+
+
+class LoginStore(Closable, Protocol):
+    """Attempts to log in, and addresses that did."""
+
+    async def attempt_login(self, identity: str, paces: Sequence[tuple[str, Pace, str | None]]) -> float:
+        """Count one attempt at every pace of an identity, or at none: one step, on the store's clock.
+
+        Args:
+            identity: Whose attempts: those at an account, or from an address.
+            paces: Names of counts, each with its pace, and the name that exempts from it where it is remembered.
+
+        Returns:
+            0 where it was counted; else in how many seconds it may be tried again.
+        """
+
+    async def settle_login(
+        self,
+        identity: str,
+        *,
+        forget: Sequence[str] = (),
+        undo: Sequence[tuple[str, Pace, str | None]] = (),
+        remember: tuple[str, float] | None = None,
+    ) -> None:
+        """Say how an attempt went, in one step.
+
+        Args:
+            identity: Whose attempt it was.
+            forget: Names of counts that begin anew.
+            undo: Counts that this attempt is taken from, as they were given to `attempt_login`.
+            remember: A name to remember, and for how many seconds.
         """
