@@ -36,7 +36,7 @@ EXTERNAL = {
     "limits": ("policies.rate_limit", "stores.limits"),
     "litestar": ("inputs.litestar", "integrations.litestar"),
     "nh3": ("inputs",),
-    "pydantic": ("inputs",),
+    "pydantic": ("inputs", "integrations.fastapi"),
     "pydantic_core": ("inputs",),
     "quart": ("integrations.quart",),
     "redis": ("stores.redis",),
@@ -233,6 +233,7 @@ NAMES = {
         "strip_html",
     ],
     "asgisec.inputs.litestar": ["ValidatedTextPlugin"],
+    "asgisec.integrations.fastapi": ["DocsPages", "SecurityGuard", "auth_router", "docs_page", "install"],
     "asgisec.middleware": [
         "AuthenticationMiddleware",
         "CORSMiddleware",

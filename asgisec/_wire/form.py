@@ -14,7 +14,7 @@ import re
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["BadForm", "FormFault", "decode_component", "is_form", "parse_form"]
+__all__ = ["BadForm", "FormFault", "decode_component", "is_form", "is_text", "parse_form"]
 
 FormFault = Literal["form_malformed", "form_repeated", "form_too_many"]
 
@@ -71,6 +71,11 @@ def decode_component(data: bytes) -> str:
     if b"%" in data and _NOT_ESCAPED.search(data):
         raise ValueError
     text = unquote_to_bytes(data.replace(b"+", b" ")).decode()
-    if _NO_TEXT.search(text):
+    if not is_text(text):
         raise ValueError
     return text
+
+
+def is_text(text: str) -> bool:
+    """Tell whether a value holds no control characters but tabs."""
+    return _NO_TEXT.search(text) is None

@@ -32,6 +32,7 @@ __all__ = [
     "address_of",
     "header_lines",
     "parameter",
+    "parsed_form",
     "read_body",
 ]
 
@@ -102,7 +103,7 @@ class FormEndpoint(Endpoint):
     _methods = ("POST",)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer | None:
-        error = _judge_head(scope)
+        error = _judge_head(scope) or self._judge_type(header_lines(scope, b"content-type"))
         # Outside of what is caught below: this may be the refusal of a pass around, which is its to answer.
         body = error or await read_body(receive)
         if body is None:
@@ -110,9 +111,21 @@ class FormEndpoint(Endpoint):
         try:
             if isinstance(body, SecurityError):
                 raise body
-            return await self._handle(scope, _parsed(body))
+            return await self._handle(scope, self._parse(scope, body))
         except SecurityError as refusal:
             return self._refused(scope, refusal)
+
+    def _judge_type(self, types: list[bytes]) -> SecurityError | None:
+        """Return why a body of this type is not read."""
+        if len(types) > 1:
+            return InvalidRequest("The request repeats a header.", reason="header_repeated")
+        if not types or not is_form(types[0]):
+            return InvalidRequest("Send a form: application/x-www-form-urlencoded.", reason="content_type")
+        return None
+
+    def _parse(self, scope: Scope, body: bytes) -> dict[str, str]:
+        """Return the parameters."""
+        return parsed_form(body)
 
     @abstractmethod
     async def _handle(self, scope: Scope, form: Mapping[str, str]) -> Answer:
@@ -170,11 +183,6 @@ def _judge_head(scope: Scope) -> SecurityError | None:
     lengths = header_lines(scope, b"content-length")
     if lengths and lengths[0].isdigit() and (len(lengths[0]) > _MAX_DIGITS or int(lengths[0]) > MAX_BODY):
         return ContentTooLarge(_TOO_LARGE, reason="body_too_large")
-    types = header_lines(scope, b"content-type")
-    if len(types) > 1:
-        return InvalidRequest("The request repeats a header.", reason="header_repeated")
-    if not types or not is_form(types[0]):
-        return InvalidRequest("Send a form: application/x-www-form-urlencoded.", reason="content_type")
     query = scope.get("query_string", b"")
     if query:
         try:
@@ -186,7 +194,12 @@ def _judge_head(scope: Scope) -> SecurityError | None:
     return None
 
 
-def _parsed(body: bytes) -> dict[str, str]:
+def parsed_form(body: bytes) -> dict[str, str]:
+    """Return the fields of a form.
+
+    Raises:
+        InvalidRequest: It has no single meaning.
+    """
     try:
         return parse_form(body)
     except BadForm as bad:

@@ -1,7 +1,6 @@
-"""FastAPI: as Starlette, and its documentation pages keep working under a strict content security policy."""
+"""FastAPI's documentation pages, which keep working under a strict content security policy."""
 
 from base64 import b64encode
-from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -12,22 +11,11 @@ from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagge
 from fastapi.responses import HTMLResponse
 
 from asgisec._wire.headers import Pair
-from asgisec.integrations import starlette
-from asgisec.integrations.installation import Installation
-from asgisec.policies.security_headers import SecurityHeaders
 from asgisec.policy import Exchange, Policy, path_below_root
 
-__all__ = ["DocsPages", "docs_page", "install"]
+__all__ = ["DocsPages", "docs_page"]
 
 _CSP = b"content-security-policy"
-
-
-def install(app: FastAPI, installation: Installation) -> None:
-    """Install the policies, and let the documentation pages load what they load."""
-    policies = installation.policies
-    if any(isinstance(policy, SecurityHeaders) and policy.content_security_policy for policy in policies):
-        installation = replace(installation, policies=(*policies, DocsPages(app)))
-    starlette.install(app, installation)
 
 
 class DocsPages(Policy):
