@@ -229,6 +229,7 @@ _OF_CREDENTIALS_AND_LIMITS = {
     "insufficient_scope",
     "invalid",
     "keys_unavailable",
+    "concurrent_requests",
     "limit_cost",
     "limit_key",
     "limit_undecided",
@@ -259,7 +260,14 @@ def test_the_page_lists_the_reasons() -> None:
         for reason in re.findall(r"`([a-z_]+)`", reasons)
     }
     of_inputs = {("malicious_direct_reference", reason) for reason in _OF_INPUTS - {"content_too_large"}}
-    assert listed == {*CASES, *of_inputs, ("input_validation_fail", "content_too_large"), ("authz_fail", "refused")}
+    of_limits = {("excess_rate_limit_exceeded", "concurrent_requests")}
+    assert listed == {
+        *CASES,
+        *of_inputs,
+        *of_limits,
+        ("input_validation_fail", "content_too_large"),
+        ("authz_fail", "refused"),
+    }
 
 
 @pytest.mark.parametrize(("name", "reason", "case"), ROWS)

@@ -12,7 +12,18 @@ from collections.abc import Iterable, Sequence
 
 from asgisec._wire.headers import Pair
 
-__all__ = ["LIMIT_FIELDS", "REMAINING", "is_limit_name", "merge_limits", "policy_item", "state_item"]
+__all__ = [
+    "LIMIT",
+    "LIMIT_FIELDS",
+    "POLICY",
+    "REMAINING",
+    "RESET",
+    "STATE",
+    "is_limit_name",
+    "merge_limits",
+    "policy_item",
+    "state_item",
+]
 
 POLICY = b"ratelimit-policy"
 STATE = b"ratelimit"

@@ -16,6 +16,8 @@ __all__ = [
     "Bucket",
     "Closable",
     "DenylistStore",
+    "Lease",
+    "LeaseStore",
     "LoginStore",
     "Pace",
     "RateLimitStore",
@@ -291,4 +293,44 @@ class LoginStore(Closable, Protocol):
             forget: Names of counts that begin anew.
             undo: Counts that this attempt is taken from, as they were given to `attempt_login`.
             remember: A name to remember, and for how many seconds.
+        """
+
+
+class Lease(NamedTuple):
+    """What became of an attempt to take a place.
+
+    Attributes:
+        taken: The holder has a place.
+        free: How many places are free now.
+    """
+
+    taken: bool
+    free: int
+
+
+class LeaseStore(Closable, Protocol):
+    """Places, of which each identity has so many; who holds one and is gone does not hold it for ever."""
+
+    def lease(self, identity: str, name: str, holder: str, places: int, seconds: float) -> Lease | Awaitable[Lease]:
+        """Take a place for a while, unless all are taken; a holder that has one keeps it for as long again.
+
+        Args:
+            identity: Whose places they are.
+            name: Tells them from other places of the same identity.
+            holder: Who takes one; no two have the same.
+            places: How many there are.
+            seconds: After which the place is free again; where places end with the process they need not be counted.
+
+        Returns:
+            What became of it: at once where nothing waits, else to be awaited.
+
+        Raises:
+            StoreUnavailable: It cannot be decided now; raised here or where it is awaited.
+        """
+
+    def release(self, identity: str, name: str, holder: str) -> Awaitable[None] | None:
+        """Give a place back; it is no error if it was not held any more.
+
+        Raises:
+            StoreUnavailable: It cannot be given back now.
         """

@@ -15,6 +15,7 @@ from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from asgisec._connection import exchange_of, scope_of
+from asgisec._wire.headers import join_repeated
 from asgisec.errors import ConfigError
 from asgisec.policies._options import a_bool
 from asgisec.policies.rate_limit.amounts import amounts
@@ -93,7 +94,7 @@ class RateLimitGuard:
 
         return Signature([Parameter("connection", Parameter.POSITIONAL_OR_KEYWORD, annotation=HTTPConnection)])
 
-    async def __call__(self, connection: Any) -> None:
+    async def __call__(self, connection: Any, _handler: object = None) -> None:
         """Count a call, and refuse it where it is one too many.
 
         Args:
@@ -104,7 +105,7 @@ class RateLimitGuard:
             SecurityError: It cannot be decided, and may not pass then.
         """
         scope = scope_of(connection)
-        exchange = Exchange(_plain(scope), dict(scope["headers"]), _nothing)
+        exchange = Exchange(_plain(scope), join_repeated(scope["headers"])[0], _nothing)
         exchange.outer = around = exchange_of(scope)
         judged = self._judge.judge(exchange)
         refusal, fields = judged if isinstance(judged, tuple) else await judged
@@ -113,11 +114,11 @@ class RateLimitGuard:
             if around is not None and around.status is None and not self.dry_run:
                 for name, value in fields:
                     around.add_header(name.decode(), value.decode())
-        elif self.dry_run:
-            exchange.report(refusal.event, refusal.reason, policy=self, rehearsed=True)
-        else:
-            if around is None:
-                exchange.report(refusal.event, refusal.reason, policy=self)
+            return
+        # At once, whoever catches it: a WebSocket's handler may answer what is too much, and go on.
+        exchange.report(refusal.event, refusal.reason, policy=self, rehearsed=self.dry_run)
+        if not self.dry_run:
+            refusal.reported = True
             raise refusal
 
 

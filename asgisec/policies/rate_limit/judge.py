@@ -11,13 +11,16 @@ from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from asgisec._wire.rate_limit import merge_limits
 from asgisec.errors import LimitUndecided, RateLimitExceeded, SecurityError
 from asgisec.policies.rate_limit.amounts import Amount, items
+from asgisec.policies.rate_limit.concurrency import Places
 from asgisec.policies.rate_limit.keys import identity
 from asgisec.policies.rate_limit.options import a_cost, a_function, header_style
 from asgisec.policies.rate_limit.quotas import Named, Quotas
 from asgisec.policies.rate_limit.rules import Rule, Rules
 from asgisec.policy import Exchange, Exempt
+from asgisec.stores.protocols import Lease
 
 if TYPE_CHECKING:
     from asgisec._wire.headers import Pair
@@ -28,6 +31,7 @@ logger = logging.getLogger("asgisec.rate_limit")
 
 # What functions return is compiled once; a function that says something new each time must not fill the memory.
 _CHOICES_REMEMBERED = 1024
+_SOON = 1  # seconds: nobody knows when another request will have ended
 _KEYS = "write by_client, by_principal, by_api_key or a function of the exchange"
 
 
@@ -70,6 +74,7 @@ class Judge:
         exempt: Which requests are not limited.
         limiter: What decides.
         headers: Which headers to write.
+        places: How many requests may be under way at once.
 
     Raises:
         ConfigError: An option is wrong.
@@ -86,6 +91,7 @@ class Judge:
         exempt: Exempt | None = None,
         limiter: Any,
         headers: str | None,
+        places: Places | None = None,
     ) -> None:
         self._rules = Rules(rules)
         self._groups = (general, *(_of_rule(general.bucket, rule) for rule in rules))
@@ -95,6 +101,7 @@ class Judge:
         self._cost, self._costs = a_cost(f"{option}(cost=)", cost)
         self._exempt = exempt or None
         self._limiter = limiter
+        self._places = places
         self._headers = header_style(f"{option}(headers=)", headers)
         self._compiled = lru_cache(maxsize=_CHOICES_REMEMBERED)(self._compile)
         self._chosen = any(callable(amount) for group in self._groups for amount in group.amounts)
@@ -121,6 +128,32 @@ class Judge:
             # Everything: whatever a function of the application raises, its request must not pass uncounted.
             logger.exception("a function that rate limits ask failed: %s", step)
             return Judgement(_undecided(step, error), ())
+        if self._places is not None:
+            return self._in_a_place(self._places, exchange, who, quotas, cost)
+        return self._decide(who, quotas, cost)
+
+    async def _in_a_place(self, places: Places, exchange: Exchange, who: str, quotas: Quotas, cost: int) -> Judgement:
+        # Before anything waits: who is cancelled meanwhile gives back what it may have taken.
+        held = exchange.memo[places] = places.attempt(who)
+        try:
+            lease = places.take(held)
+            if not isinstance(lease, Lease):
+                lease = await lease
+        except SecurityError as error:
+            return Judgement(error, ())
+        fields = places.fields(lease.free) if self._headers in ("ietf", "both") else ()
+        if not lease.taken:
+            detail = "Too many requests at once."
+            refusal = exceeded(_SOON, [places.name], fields, detail=detail, reason="concurrent_requests")
+            return Judgement(refusal, fields)
+        judged = self._decide(who, quotas, cost)
+        if not isinstance(judged, Judgement):
+            judged = await judged
+        both = [*judged.fields]
+        merge_limits(both, fields)
+        return Judgement(judged.refusal, both)
+
+    def _decide(self, who: str, quotas: Quotas, cost: int) -> Judging:
         if not quotas.buckets:
             return _PASSED
         try:

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from asgisec._wire.rate_limit import LIMIT_FIELDS, merge_limits
 from asgisec.errors import ConfigError
-from asgisec.policies._options import a_bool
+from asgisec.policies._options import a_bool, positive
 from asgisec.policies.rate_limit.amounts import amounts
+from asgisec.policies.rate_limit.concurrency import Places
 from asgisec.policies.rate_limit.judge import Group, Judge, Judgement
 from asgisec.policies.rate_limit.keys import AFTER_AUTHENTICATION, by_api_key, by_client, by_principal
 from asgisec.policies.rate_limit.limiter import RateLimiter
@@ -58,6 +59,7 @@ class RateLimit(Policy):
         exempt: Exact paths, or a predicate of the exchange, that are not limited.
         headers: `ietf` for `RateLimit` and `RateLimit-Policy`, `legacy` for `X-RateLimit-*`, `both`, or `None`.
         on_store_error: `local` goes on in this process, `allow` lets requests pass, `deny` refuses them with 503.
+        max_concurrent: How many requests of one key may be under way; of WebSockets, connections.
         messages: What a client may send over one WebSocket: `60/minute`.
         name: How the limits are called in headers and problem documents, and kept apart from others in one store.
         clock: Returns seconds, rising; for messages.
@@ -76,12 +78,15 @@ class RateLimit(Policy):
     exempt: Sequence[str] | Callable[[Exchange], bool] = ()
     headers: Literal["ietf", "legacy", "both"] | None = "ietf"
     on_store_error: Literal["local", "allow", "deny"] = "local"
+    max_concurrent: int | None = None
     messages: Any = None
     name: str | None = None
     clock: Callable[[], float] = time.monotonic
     dry_run: bool = False
     _judge: Judge = field(init=False, repr=False, compare=False)
     _place: object = field(init=False, repr=False, compare=False)
+    _places: Places | None = field(init=False, repr=False, compare=False)
+    ends_at_once: bool = field(init=False, repr=False, compare=False)  # type: ignore[misc]  # there of the class
 
     tracks_names: ClassVar[bool] = True
 
@@ -96,18 +101,22 @@ class RateLimit(Policy):
         exempt: Sequence[str] | Callable[[Exchange], bool] | None = None,
         headers: Literal["ietf", "legacy", "both"] | None = "ietf",
         on_store_error: Literal["local", "allow", "deny"] = "local",
+        max_concurrent: int | None = None,
         messages: Any = None,
         name: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         dry_run: bool = False,
     ) -> None:
         rules = _rules(rules)
-        if not limits and not rules and messages is None:
+        if not limits and not rules and messages is None and max_concurrent is None:
             raise ConfigError("RateLimit(*limits)", limits, "name at least one limit, such as '100/minute', or rules")
         a_bool("RateLimit(dry_run=)", dry_run)
         general = amounts("RateLimit(*limits)", limits) if limits else ()
         called = _NAMES.get(key, "") if name is None else a_name("RateLimit(name=)", name)
         spoken = None if messages is None else message_limits("RateLimit(messages=)", messages)
+        most = positive("RateLimit(max_concurrent=)", max_concurrent, "requests")
+        crowd = f"{called} concurrent" if called else "concurrent"
+        places = None if most is None else Places("RateLimit", crowd, most, store, on_store_error)
         limiter = RateLimiter(store=store, strategy=strategy, on_store_error=on_store_error)
         for option, value in {
             "limits": general,
@@ -119,6 +128,7 @@ class RateLimit(Policy):
             "exempt": exempt if callable(exempt) else tuple(exempt or ()),
             "headers": headers,
             "on_store_error": on_store_error,
+            "max_concurrent": most,
             "messages": spoken,
             "name": name,
             "clock": a_clock("RateLimit(clock=)", clock),
@@ -133,7 +143,10 @@ class RateLimit(Policy):
                 exempt=Exempt("RateLimit(exempt=)", () if exempt is None else exempt),
                 limiter=limiter,
                 headers=headers,
+                places=places,
             ),
+            "_places": places,
+            "ends_at_once": places is None,
         }.items():
             object.__setattr__(self, option, value)
 
@@ -165,6 +178,13 @@ class RateLimit(Policy):
         if self.messages is None or exchange.scope["type"] != "websocket":
             return receive
         return Messages(self.messages, self.clock, self, exchange, receive).read
+
+    def on_end(self, exchange: Exchange, error: BaseException | None) -> Awaitable[None] | None:
+        """Give back the place that the request took."""
+        if self._places is None:
+            return None
+        held = exchange.memo.pop(self._places, None)
+        return None if held is None else self._places.give_back(held)
 
     def on_response(self, exchange: Exchange, headers: "list[Pair]") -> None:
         """Tell the client where it stands."""

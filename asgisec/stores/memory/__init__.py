@@ -2,6 +2,7 @@
 
 from asgisec.stores.memory.api_keys import APIKeyTable
 from asgisec.stores.memory.denylist import Denylist
+from asgisec.stores.memory.leases import Leases
 from asgisec.stores.memory.logins import Logins
 from asgisec.stores.memory.rate_limits import RateLimits
 from asgisec.stores.memory.refresh import RefreshFamilies
@@ -9,7 +10,7 @@ from asgisec.stores.memory.refresh import RefreshFamilies
 __all__ = ["MemoryStore"]
 
 
-class MemoryStore(APIKeyTable, Denylist, Logins, RateLimits, RefreshFamilies):
+class MemoryStore(APIKeyTable, Denylist, Leases, Logins, RateLimits, RefreshFamilies):
     """Keep everything in this process's memory, bounded, without a task in the background.
 
     What it holds is gone with the process, and other processes do not see it: several workers need a `RedisStore`.

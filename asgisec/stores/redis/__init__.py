@@ -5,6 +5,7 @@ from typing import Any, Self
 from asgisec.stores.redis._url import nodes_of
 from asgisec.stores.redis.api_keys import APIKeyTable
 from asgisec.stores.redis.denylist import Denylist
+from asgisec.stores.redis.leases import Leases
 from asgisec.stores.redis.logins import Logins
 from asgisec.stores.redis.rate_limits import RateLimits
 from asgisec.stores.redis.refresh import RefreshFamilies
@@ -12,7 +13,7 @@ from asgisec.stores.redis.refresh import RefreshFamilies
 __all__ = ["RedisStore"]
 
 
-class RedisStore(APIKeyTable, Denylist, Logins, RateLimits, RefreshFamilies):
+class RedisStore(APIKeyTable, Denylist, Leases, Logins, RateLimits, RefreshFamilies):
     """Keep everything on a Redis or Valkey server, a set of them behind Sentinels, or a cluster.
 
     Make one with `from_url`.

@@ -110,9 +110,14 @@ def test_messages_of_a_websocket_and_no_heap_of_headers() -> None:
             await send({"type": "websocket.send", "text": said})
         await send({"type": "websocket.close", "code": 1000})
 
-    answer = websocket(SecurityMiddleware(app, RequestID()))
+    events: list[SecurityEvent] = []
+    answer = websocket(SecurityMiddleware(app, RequestID(), on_event=events.append))
     assert [message["text"] for message in answer.messages[1:-1]] == ["hello", "hello", "too often", "too often"]
     assert exchanges[0].added is None
+    # Caught, they are events all the same.
+    assert [(event.reason, event.policy, event.method) for event in events] == [
+        ("rate_limit", "RateLimitGuard", "WEBSOCKET")
+    ] * 2
 
 
 def test_after_accept_a_refusal_closes() -> None:
@@ -223,6 +228,18 @@ def test_what_is_no_connection() -> None:
         anyio.run(RateLimitGuard("1/minute"), object())
 
 
+def test_headers_that_stand_in_several_lines_are_one() -> None:
+    seen: list[str | None] = []
+
+    def by_accept(exchange: Exchange) -> str:
+        seen.append(exchange.header("accept"))
+        return "anybody"
+
+    guard = RateLimitGuard("9/minute", key=by_accept)
+    request(asking(guard), headers=[("host", "testserver"), ("accept", "a"), ("accept", "b")])
+    assert seen == ["a, b"]
+
+
 def test_its_signature_is_what_fastapi_asks_for() -> None:
     (parameter,) = inspect.signature(RateLimitGuard("1/minute")).parameters.values()
     assert parameter.annotation is HTTPConnection
@@ -303,7 +320,15 @@ def _quart(guard: RateLimitGuard) -> App:
     return app
 
 
-@pytest.mark.parametrize("make", [_starlette, _litestar, _quart])
+def _litestar_guards(guard: RateLimitGuard) -> App:
+    @get("/here", guards=[guard])
+    async def here() -> str:
+        return "here"
+
+    return Litestar([here], openapi_config=None)
+
+
+@pytest.mark.parametrize("make", [_starlette, _litestar, _litestar_guards, _quart])
 def test_in_other_frameworks(make: Callable[[RateLimitGuard], App]) -> None:
     app = install(make(RateLimitGuard("2/minute", store=at_one_o_clock(), strategy="fixed-window")), RequestID())
     answers: list[Recorded] = [request(app, path="/here", patient=True) for _ in range(3)]

@@ -108,6 +108,12 @@ PLAIN = "write a plain function: a coroutine is true whatever it would return"
             "limits=(1 per 1 minute,), methods=None, override=False, name='/a'): write a list of Rule(...)",
             id="a rule alone",
         ),
+        pytest.param(
+            ["1/minute"],
+            {"max_concurrent": 0},
+            "max_concurrent=) got 0: write a whole number of requests, 1 or more, or None for no limit",
+            id="none at once",
+        ),
         pytest.param(["1/minute"], {"messages": "often"}, f"messages=) got 'often': {LIMIT}", id="no messages"),
         pytest.param(
             ["1/minute"],
