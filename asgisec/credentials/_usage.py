@@ -6,7 +6,6 @@ leaves with the next batch; so does what is left when the application shuts down
 
 import asyncio
 import logging
-import sys
 from collections.abc import Callable
 from contextvars import Context
 
@@ -50,14 +49,15 @@ class Usage:
             return  # the store has been away for long: memory is bounded, and the request is worth more than its count
         self._pending[key_id] = (1, now) if known is None else (known[0] + 1, max(now, known[1]))
         self._uses += 1
-        if "asyncio" in sys.modules and (loop := _running_loop()) is not None:
+        if self._uses >= _MANY:
+            await self.flush()
+        elif (loop := _running_loop()) is not None:
             if self._flusher is None or self._flusher.done() or self._flusher.get_loop() is not loop:
                 # In a context of its own: no request's id gets into what is done for all of them.
                 self._flusher = loop.create_task(self._flush_later(), context=Context())
-            return
-        if self._due is None:
+        elif self._due is None:
             self._due = self._clock() + self._interval
-        if self._uses >= _MANY or self._clock() >= self._due:
+        elif self._clock() >= self._due:
             await self.flush()
 
     async def flush(self) -> None:

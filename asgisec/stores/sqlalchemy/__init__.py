@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any, Self
 
 from sqlalchemy import MetaData, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from asgisec.errors import ConfigError
@@ -66,7 +66,9 @@ class SQLStore(APIKeyTable, Denylist, RefreshFamilies):
             parsed = make_url(url)
             make = partial(create_async_engine, parsed, **{"pool_pre_ping": True, **options})
             engine = make()
-        except (ArgumentError, NoSuchModuleError, TypeError, ValueError, AttributeError):
+        except ModuleNotFoundError as error:
+            raise ConfigError(_OPTION, ..., f"install {error.name}, the driver that it names") from None
+        except (SQLAlchemyError, TypeError, ValueError, AttributeError):
             raise ConfigError(_OPTION, ..., f"{_MEND}, with options that create_async_engine takes") from None
         dialect_named(engine.dialect.name)
         if engine.dialect.name == "sqlite" and parsed.database in {None, "", ":memory:"}:

@@ -1,0 +1,140 @@
+"""Uses of API keys: gathered, written in batches, and not lost where a store is away."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextvars import ContextVar
+from unittest import mock
+
+import pytest
+
+from asgisec.credentials import _usage
+from asgisec.credentials._usage import Usage
+from asgisec.errors import StoreUnavailable
+from asgisec.stores import MemoryStore
+
+pytestmark = pytest.mark.anyio
+
+request = ContextVar("request", default="none")
+
+
+class Store(MemoryStore):
+    """Notes what is written, and fails where it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[dict[str, tuple[int, float]]] = []
+        self.contexts: list[str] = []
+        self.failure: BaseException | None = None
+
+    async def count_api_keys(self, used: Mapping[str, tuple[int, float]]) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.batches.append(dict(used))
+        self.contexts.append(request.get())
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_batch_leaves_by_itself_in_a_context_of_its_own() -> None:
+    store = Store()
+    usage = Usage(store, 0.0, Clock())
+    request.set("7")
+    for _ in range(3):
+        await usage.count("k1", 5.0)
+    await usage.count("k2", 6.0)
+    assert store.batches == []
+    assert usage._flusher is not None
+    await usage._flusher
+    assert (store.batches, store.contexts) == ([{"k1": (3, 5.0), "k2": (1, 6.0)}], ["none"])
+    await usage.aclose()
+    assert len(store.batches) == 1
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_many_uses_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_usage, "_MANY", 3)
+    store = Store()
+    usage = Usage(store, 3600.0, Clock())
+    for _ in range(7):
+        await usage.count("k1", 5.0)
+    assert store.batches == [{"k1": (3, 5.0)}, {"k1": (3, 5.0)}]
+    await usage.aclose()
+    assert store.batches[2:] == [{"k1": (1, 5.0)}]
+
+
+def test_every_event_loop_has_a_flusher_of_its_own() -> None:
+    store = Store()
+    usage = Usage(store, 3600.0, Clock())
+    for _ in range(3):
+        asyncio.run(usage.count("k1", 5.0))
+    assert store.batches == []
+    asyncio.run(usage.aclose())
+    assert store.batches == [{"k1": (3, 5.0)}]
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_where_no_loop_of_asyncio_runs_a_late_use_writes() -> None:
+    store, clock = Store(), Clock()
+    usage = Usage(store, 10.0, clock)
+    await usage.count("k1", 5.0)
+    clock.now = 9.0
+    await usage.count("k1", 6.0)
+    assert store.batches == []
+    clock.now = 10.0
+    await usage.count("k2", 7.0)
+    assert store.batches == [{"k1": (2, 6.0), "k2": (1, 7.0)}]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_a_store_did_not_take_stays_and_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    store = Store()
+    usage = Usage(store, 3600.0, Clock())
+    caplog.set_level(logging.INFO, "asgisec.events")
+    store.failure = StoreUnavailable()
+    for _ in range(2):
+        await usage.count("k1", 5.0)
+        await usage.flush()
+    assert usage.pending("k1") == (2, 5.0)
+    store.failure = None
+    await usage.count("k2", 4.0)
+    await usage.aclose()
+    assert store.batches == [{"k1": (2, 5.0), "k2": (1, 4.0)}]
+    assert [record.getMessage() for record in caplog.records] == [
+        "sys_store_unavailable reason=usage_not_written policy=APIKeys",
+        "sys_store_available reason=usage_written policy=APIKeys",
+    ]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_flush_that_is_cancelled_loses_nothing() -> None:
+    store = Store()
+    usage = Usage(store, 3600.0, Clock())
+    await usage.count("k1", 5.0)
+    store.failure = asyncio.CancelledError()
+    with pytest.raises(asyncio.CancelledError):
+        await usage.flush()
+    assert usage.pending("k1") == (1, 5.0)
+    await usage.count("k1", 9.0)
+    store.failure = None
+    await usage.aclose()
+    assert store.batches == [{"k1": (2, 9.0)}]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_is_kept_for_a_store_that_is_away_is_bounded() -> None:
+    store = Store()
+    store.failure = StoreUnavailable()
+    usage = Usage(store, 3600.0, Clock())
+    with mock.patch.object(_usage, "_MOST_KEYS", 2):
+        for key_id in ("k1", "k2", "k3", "k1"):
+            await usage.count(key_id, 5.0)
+    assert [usage.pending(key_id) for key_id in ("k1", "k2", "k3")] == [(2, 5.0), (1, 5.0), (0, None)]
+    store.failure = None
+    await usage.aclose()

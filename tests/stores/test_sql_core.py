@@ -1,0 +1,201 @@
+"""The SQL store: where it connects to, its tables, and databases that fail."""
+
+import asyncio
+import multiprocessing
+import sqlite3
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from asgisec.errors import ConfigError, StoreUnavailable
+from asgisec.stores import SQLStore, open_store
+from tests.valkey import fresh_prefix
+
+pytestmark = pytest.mark.anyio
+
+
+def url_in(directory: Path) -> str:
+    return f"sqlite+aiosqlite:///{directory}/store.db"
+
+
+@pytest.fixture
+def prefix() -> str:
+    return fresh_prefix().replace("-", "_") + "_"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param(None, id="no text"),
+        pytest.param("keys.db", id="a path"),
+        pytest.param("nosuch+driver://ada:s3cret@host/db", id="a dialect that is none"),
+        pytest.param("sqlite:///keys.db", id="a driver that blocks"),
+        pytest.param("sqlite+aiosqlite://", id="in memory"),
+        pytest.param("sqlite+aiosqlite:///:memory:", id="in memory, by name"),
+        pytest.param("postgresql+asyncpg://ada:s3cret@host:port/db", id="a port that is none"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_a_config_error(url: Any) -> None:
+    with pytest.raises(ConfigError, match=r"SQLStore\.from_url\(url\)") as refused:
+        SQLStore.from_url(url)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"prefix": ""}, "lower-case letters", id="no prefix"),
+        pytest.param({"prefix": 'a"; DROP TABLE users; --'}, "lower-case letters", id="a prefix with a statement"),
+        pytest.param({"prefix": "Keys_"}, "lower-case letters", id="a prefix in capitals"),
+        pytest.param({"prefix": "a-b"}, "lower-case letters", id="a prefix with a dash"),
+        pytest.param({"prefix": 5}, "lower-case letters", id="a prefix that is no text"),
+        pytest.param({"timeout": 0}, "write seconds", id="no time"),
+        pytest.param({"timeout": True}, "write seconds", id="a time that is none"),
+        pytest.param({"nosuch": 1}, "create_async_engine takes", id="an option that nobody knows"),
+    ],
+)
+def test_a_wrong_option_is_a_config_error(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        SQLStore.from_url(url_in(tmp_path), **options)
+
+
+def test_an_engine_that_cannot_be_used_is_a_config_error() -> None:
+    with pytest.raises(ConfigError, match="write an AsyncEngine"):
+        SQLStore("sqlite+aiosqlite:///keys.db")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="use one of postgresql, sqlite"):
+        SQLStore.ddl("mysql")
+
+
+def test_a_driver_that_is_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "aiosqlite", None)
+    with pytest.raises(ConfigError, match="install aiosqlite, the driver that it names"):
+        SQLStore.from_url(url_in(tmp_path))
+
+
+def test_a_store_is_opened_by_its_url(tmp_path: Path) -> None:
+    assert isinstance(open_store(url_in(tmp_path)), SQLStore)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return url_in(tmp_path)
+    found: str = request.getfixturevalue("postgres_url")
+    return found
+
+
+async def test_an_applications_own_engine_stays_its_own(url: str, prefix: str) -> None:
+    engine = create_async_engine(url)
+    async with SQLStore(engine, prefix=prefix, timeout=30) as store:
+        await store.deny("ada", "t:1", 5.0, time.time() + 60)
+    async with engine.connect() as connection:
+        assert (await connection.execute(text(f"SELECT count(*) FROM {prefix}revocations"))).scalar() == 1  # noqa: S608 - our own
+    await engine.dispose()
+
+
+async def test_migrations_may_create_the_tables(url: str, prefix: str) -> None:
+    async with SQLStore.from_url(url, prefix=prefix, create=False, timeout=30) as store:
+        with pytest.raises(StoreUnavailable):
+            await store.denied("ada", ["t:1"])
+        ddl = SQLStore.ddl(url.partition("+")[0], prefix=prefix)
+        await _run(create_async_engine(url), ddl)
+        await store.deny("ada", "t:1", 5.0, time.time() + 60)
+        assert await store.denied("ada", ["t:1"]) == [5.0]
+    assert sorted(store.metadata.tables) == [
+        f"{prefix}{name}" for name in ("api_keys", "refresh_families", "revocations")
+    ]
+
+
+async def _run(engine: AsyncEngine, script: str) -> None:
+    async with engine.begin() as connection:
+        for statement in script.split(";\n"):
+            if statement.strip():
+                await connection.execute(text(statement))
+    await engine.dispose()
+
+
+def test_every_event_loop_has_connections_of_its_own(url: str, prefix: str) -> None:
+    store = SQLStore.from_url(url, prefix=prefix, timeout=30)
+
+    async def step(number: int) -> list[float | None]:
+        await store.deny("ada", f"t:{number}", float(number), time.time() + 60)
+        return list(await store.denied("ada", ["t:0", "t:1", "t:2"]))
+
+    assert asyncio.run(step(0)) == [0.0, None, None]
+    assert asyncio.run(step(1)) == [0.0, 1.0, None]
+
+    async def end() -> list[float | None]:
+        found = await step(2)
+        await store.aclose()
+        await store.aclose()
+        return found
+
+    assert asyncio.run(end()) == [0.0, 1.0, 2.0]
+
+
+async def test_what_is_over_is_removed_by_what_is_new(url: str, prefix: str) -> None:
+    engine = create_async_engine(url)
+    async with SQLStore.from_url(url, prefix=prefix, timeout=30) as store:
+        for number in range(50):
+            await store.deny("ada", f"t:{number}", 5.0, time.time() - 1)
+        await store.deny("ada", "t:last", 5.0, time.time() + 60)
+        async with engine.connect() as connection:
+            left = (await connection.execute(text(f"SELECT count(*) FROM {prefix}revocations"))).scalar()  # noqa: S608 - our own
+    await engine.dispose()
+    assert left == 1
+
+
+def _first(url: str, prefix: str, number: int) -> None:
+    async def run() -> None:
+        async with SQLStore.from_url(url, prefix=prefix, timeout=30) as store:
+            await store.deny("ada", f"t:{number}", 5.0, time.time() + 60)
+
+    asyncio.run(run())
+
+
+def test_processes_that_start_together_create_the_tables_once(url: str, prefix: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_first, args=(url, prefix, number)) for number in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * 4
+
+
+async def test_a_server_that_nobody_runs_is_unavailable(tmp_path: Path) -> None:
+    async with SQLStore.from_url(f"postgresql+asyncpg://ada:s3cret@/db?host={tmp_path}") as store:
+        with pytest.raises(StoreUnavailable) as refused:
+            await store.find_family("f1")
+    assert refused.value.__cause__ is not None
+    assert "s3cret" not in str(refused.value)
+
+
+async def test_a_database_that_is_locked_is_unavailable_in_time(tmp_path: Path) -> None:
+    async with SQLStore.from_url(url_in(tmp_path), timeout=30) as store:
+        await store.deny("ada", "t:1", 5.0, time.time() + 60)
+    with sqlite3.connect(tmp_path / "store.db") as other:
+        other.execute("BEGIN EXCLUSIVE")
+        async with SQLStore.from_url(url_in(tmp_path), timeout=0.05, create=False) as store:
+            with pytest.raises(StoreUnavailable):
+                await store.deny("ada", "t:2", 5.0, time.time() + 60)
+        other.rollback()
+    other.close()
+
+
+async def test_a_caller_that_is_cancelled_harms_no_other(url: str, prefix: str) -> None:
+    async with SQLStore.from_url(url, prefix=prefix, timeout=30) as store:
+        await store.deny("ada", "t:0", 0.0, time.time() + 60)
+        tasks = [asyncio.create_task(store.deny("ada", f"t:{n}", float(n), time.time() + 60)) for n in range(1, 7)]
+        await asyncio.sleep(0)
+        for task in tasks[::2]:
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [outcome for outcome in outcomes[1::2] if outcome is not None] == []
+        assert list(await store.denied("ada", ["t:2", "t:4", "t:6"])) == [2.0, 4.0, 6.0]
