@@ -10,12 +10,16 @@ from base64 import b64decode
 from binascii import b2a_base64
 from collections.abc import Callable
 
+from asgisec.errors import ConfigError
+
 __all__ = ["LEGACY", "Reader"]
 
 Reader = Callable[[bytes, str], bool]
 
 _MOST_ROUNDS = 2_000_000  # of PBKDF2: twice what OWASP asks for
 _MOST_LOG_ROUNDS = 16  # of bcrypt: some seconds
+_MOST_SCRYPT_BYTES = 256 * 1024 * 1024
+_MOST_SCRYPT_LANES = 8  # one after the other, so this is about time
 _BCRYPT_BYTES = 72  # bcrypt reads no more; libraries of the time cut the rest off without a word
 
 _BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}").fullmatch
@@ -26,6 +30,15 @@ _PASSLIB_PBKDF2 = re.compile(
     r"\$pbkdf2(-sha256|-sha512)?\$([0-9]{1,7})\$([./A-Za-z0-9]{0,1366})\$([./A-Za-z0-9]{1,86})"
 )
 _DJANGO_PBKDF2 = re.compile(r"pbkdf2_(sha1|sha256)\$([0-9]{1,7})\$([^$]{1,1024})\$([A-Za-z0-9+/=]{1,88})").fullmatch
+_PASSLIB_SCRYPT = re.compile(
+    r"\$scrypt\$ln=([0-9]{1,2}),r=([0-9]{1,4}),p=([0-9]{1,4})\$([A-Za-z0-9+/]{0,1366})\$([A-Za-z0-9+/]{1,86})"
+).fullmatch
+_WERKZEUG_PBKDF2 = re.compile(
+    r"pbkdf2:(sha1|sha256|sha512):([0-9]{1,7})\$([^$]{1,1024})\$((?:[0-9a-f]{2}){1,64})"
+).fullmatch
+_WERKZEUG_SCRYPT = re.compile(
+    r"scrypt:([0-9]{1,9}):([0-9]{1,4}):([0-9]{1,4})\$([^$]{1,1024})\$((?:[0-9a-f]{2}){1,64})"
+).fullmatch
 
 
 def _bcrypt(password: bytes, encoded: str) -> bool:
@@ -36,8 +49,10 @@ def _bcrypt(password: bytes, encoded: str) -> bool:
 
 
 def _bcrypt_fits(password: bytes, encoded: str) -> bool:
-    import bcrypt  # noqa: PLC0415 - an extra, needed by those who have such hashes
-
+    try:
+        import bcrypt  # noqa: PLC0415 - an extra, needed by those who have such hashes
+    except ModuleNotFoundError as error:
+        raise ConfigError("PasswordHasher.verify(hashed=)", ..., "install asgisec[bcrypt] to read it") from error
     return b"\0" not in password and bcrypt.checkpw(password, encoded.encode())
 
 
@@ -80,10 +95,58 @@ def _adapted_base64(text: str) -> bytes:
     return b64decode(text.replace(".", "+") + "=" * (-len(text) % 4), validate=True)
 
 
-LEGACY: tuple[tuple[str, Reader], ...] = (
-    ("$2", _bcrypt),
-    ("$bcrypt-sha256$", _bcrypt_sha256),
-    ("$pbkdf2", _passlib_pbkdf2),
-    ("pbkdf2_", _django_pbkdf2),
+def _werkzeug_pbkdf2(password: bytes, encoded: str) -> bool:
+    found = _WERKZEUG_PBKDF2(encoded)
+    if found is None:
+        raise ValueError
+    return _pbkdf2(found[1], password, found[3].encode(), int(found[2]), bytes.fromhex(found[4]))
+
+
+def _werkzeug_scrypt(password: bytes, encoded: str) -> bool:
+    found = _WERKZEUG_SCRYPT(encoded)
+    if found is None:
+        raise ValueError
+    return _scrypt(password, found[4].encode(), int(found[1]), int(found[2]), int(found[3]), bytes.fromhex(found[5]))
+
+
+def _passlib_scrypt(password: bytes, encoded: str) -> bool:
+    found = _PASSLIB_SCRYPT(encoded)
+    if found is None:
+        raise ValueError
+    salt, digest = (b64decode(text + "=" * (-len(text) % 4), validate=True) for text in (found[4], found[5]))
+    return _scrypt(password, salt, 1 << int(found[1]), int(found[2]), int(found[3]), digest)
+
+
+def _scrypt(password: bytes, salt: bytes, n: int, r: int, p: int, digest: bytes) -> bool:
+    if 128 * n * r > _MOST_SCRYPT_BYTES or p > _MOST_SCRYPT_LANES:
+        raise ValueError
+    # OpenSSL counts some blocks more than RFC 7914 says.
+    made = hashlib.scrypt(password, salt=salt, n=n, r=r, p=p, maxmem=2 * _MOST_SCRYPT_BYTES, dklen=len(digest))
+    return hmac.compare_digest(made, digest)
+
+
+def _django_bcrypt(password: bytes, encoded: str) -> bool:
+    return _bcrypt(password, encoded.removeprefix("bcrypt$"))
+
+
+def _django_bcrypt_sha256(password: bytes, encoded: str) -> bool:
+    return _bcrypt(hashlib.sha256(password).hexdigest().encode(), encoded.removeprefix("bcrypt_sha256$"))
+
+
+_ALL = 1 << 62  # bytes: more than any password has
+
+LEGACY: tuple[tuple[str, int, Reader], ...] = (
+    ("$2", _BCRYPT_BYTES, _bcrypt),
+    ("$bcrypt-sha256$", _ALL, _bcrypt_sha256),
+    ("$pbkdf2", _ALL, _passlib_pbkdf2),
+    ("$scrypt$", _ALL, _passlib_scrypt),
+    ("pbkdf2_", _ALL, _django_pbkdf2),
+    ("bcrypt$", _BCRYPT_BYTES, _django_bcrypt),
+    ("bcrypt_sha256$", _ALL, _django_bcrypt_sha256),
+    ("pbkdf2:", _ALL, _werkzeug_pbkdf2),
+    ("scrypt:", _ALL, _werkzeug_scrypt),
 )
-"""How hashes of others begin, and who reads them. A reader raises `ValueError` for what it will not read."""
+"""How hashes of others begin, how many bytes of a password they hold, and who reads them.
+
+A reader raises `ValueError` for what it will not read.
+"""

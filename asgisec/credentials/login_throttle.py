@@ -35,6 +35,7 @@ _FIRST, _LONGEST, _FORGOTTEN = 1.0, 900.0, 86_400.0  # seconds
 _REMEMBERED = 30 * 86_400.0  # seconds: how long an owner may be away
 _HOST_BITS = 64  # RFC 4291 section 2.5.4: what a network hands out is all behind these
 _LONGEST_ADDRESS = 64  # characters: the longest IPv6 address, with a zone, fits
+_MOST_SHOWN = 256  # characters of a name, in events: it is whatever was entered
 _ALL = "all"
 
 
@@ -153,7 +154,7 @@ class LoginThrottle:
                 name=name,
                 reason=reason,
                 policy="LoginThrottle",
-                principal=account,
+                principal=account[:_MOST_SHOWN],
                 client=client,
                 request_id=request_id(),
                 level=level,

@@ -6,8 +6,8 @@
   passwords are compared, without case.
 - Characters are counted as Unicode's code points; spaces and all scripts are allowed.
 
-What is wrong is told with a closed reason and a text for the user: `too_short`, `too_long`, `common`, `context`,
-`breached`.
+What is wrong is told with a closed reason and a text for the user: `too_short`, `too_long`, `not_text`, `common`,
+`context`, `breached`.
 
     policy = PasswordPolicy()
     problems = await policy.check(password, context=[username, email])
@@ -30,7 +30,7 @@ __all__ = ["PasswordPolicy", "PasswordProblem"]
 _LEAST_MOST = 64  # characters that have to be allowed
 _SHORTEST_CONTEXT = 4  # characters: what is shorter is found in too many good passwords
 
-Reason = Literal["too_short", "too_long", "common", "context", "breached"]
+Reason = Literal["too_short", "too_long", "not_text", "common", "context", "breached"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,9 @@ class PasswordPolicy:
         if len(password) > self._max_length:
             # Nothing else is made of it.
             return (PasswordProblem("too_long", f"Use at most {self._max_length} characters."),)
+        if any("\ud800" <= sign <= "\udfff" for sign in password):
+            # Half of a surrogate pair, which JSON can bring: no character, and nothing can be made of it.
+            return (PasswordProblem("not_text", "Use characters that can be typed."),)
         problems = []
         if len(password) < self._min_length:
             problems.append(PasswordProblem("too_short", f"Use at least {self._min_length} characters."))

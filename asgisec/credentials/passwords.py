@@ -5,6 +5,7 @@
 - `verify(password, None)`, for a user that there is not, takes as long as a wrong password.
 - A password that is longer than `max_length` is refused before anything is made of it.
 - A hash with lower parameters, without the current pepper, or of another library fits, and comes with a new one.
+- A hash that cannot be read, or that asks for more than is sane, fits nothing, and is an event.
 - A pepper is a secret of the application: a copy of the database alone lets nobody guess. A hash says which it used.
 
     hasher = PasswordHasher()
@@ -14,6 +15,7 @@
 """
 
 import hmac
+import logging
 import os
 import re
 import unicodedata
@@ -24,22 +26,28 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 import argon2
-from argon2.exceptions import Argon2Error, InvalidHashError
+from argon2.exceptions import Argon2Error, VerifyMismatchError
 
+from asgisec.context import request_id
 from asgisec.credentials._encodings import LEGACY
 from asgisec.credentials._workers import Workers
 from asgisec.errors import ConfigError, ContentTooLarge
+from asgisec.events import SecurityEvent, emit
 
 __all__ = ["PasswordHasher", "VerifyResult"]
 
 # OWASP Password Storage Cheat Sheet: 19 MiB, two passes, one lane; its other choices cost an attacker the same.
 _MEMORY, _TIME, _LANES = 19_456, 2, 1
-# What a stored hash may ask for: one that was planted must not take all memory, or a minute.
 _MOST_MEMORY, _MOST_TIME, _MOST_LANES = 1_048_576, 32, 16
+# What a stored hash may ask for, where it is more than the hasher's own: one that was planted must not take all memory,
+# or a minute. RFC 9106 section 4 recommends 64 MiB and three passes, which is within both.
+_MOST_READ_MEMORY = 262_144  # KiB
+_MOST_READ_WORK = 1_048_576  # KiB times passes: about a second
 _MIN_PEPPER = 16  # bytes
 _HEAD = re.compile(r"~(?:n=(NFC|NFKC))?,?(?:p=([A-Za-z0-9]{1,32}))?~").match
 
 Normalization = Literal["NFC", "NFKC"] | None
+Reason = Literal["hash_unreadable", "pepper_unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +108,8 @@ class PasswordHasher:
             time_cost=_whole("time_cost", time_cost, 1, _MOST_TIME),
             parallelism=parallelism,
         )
-        at_once = at_once or os.cpu_count() or 1
-        self._workers = Workers(_whole("at_once", at_once, 1, 1024), _whole("queued", queued, 1, 1_000_000))
+        at_once = _cores() if at_once is None else _whole("at_once", at_once, 1, 1024)
+        self._workers = Workers(at_once, _whole("queued", queued, 1, 1_000_000))
         self._max_length = _whole("max_length", max_length, 64, 65_536)
         if normalization not in (None, "NFC", "NFKC"):
             raise ConfigError("PasswordHasher(normalization=)", normalization, "write 'NFC', 'NFKC' or None")
@@ -133,10 +141,14 @@ class PasswordHasher:
 
         Raises:
             Overloaded: Too many hashes wait.
+            ConfigError: It is a hash of bcrypt, and the extra is not installed.
         """
         if not self._fits(password):
             return VerifyResult(False)
-        return await self._workers.run(partial(self._verify, password, hashed))
+        result, unreadable = await self._workers.run(partial(self._verify, password, hashed))
+        if unreadable is not None:
+            self._tell(unreadable)
+        return result
 
     def _fits(self, password: object) -> bool:
         if not isinstance(password, str) or not 0 < len(password) <= self._max_length:
@@ -146,35 +158,50 @@ class PasswordHasher:
     def _hash(self, password: str) -> str:
         return _head(self._form) + self._argon2.hash(self._prepared(password, self._form))
 
-    def _verify(self, password: str, hashed: str | None) -> VerifyResult:
+    def _verify(self, password: str, hashed: str | None) -> tuple[VerifyResult, Reason | None]:
         if hashed is None:
             self._matches(password, self._nobodys)
-            return VerifyResult(False)
+            return VerifyResult(False), None
         try:
             ok, stale = self._matches(password, hashed)
+        except ConfigError:
+            raise
+        except _UnknownPepperError:
+            unreadable: Reason = "pepper_unknown"
         except (ValueError, Argon2Error):
-            # Nobody can read it, or it asks for too much: as with a wrong password, and as slow as with one.
-            self._matches(password, self._nobodys)
-            return VerifyResult(False)
-        return VerifyResult(ok, self._hash(password) if ok and stale else None)
+            # It is no text, nobody can read it, or it asks for too much.
+            unreadable = "hash_unreadable"
+        else:
+            return VerifyResult(ok, self._hash(password) if ok and stale else None), None
+        # As with a wrong password, and as slow as with one.
+        self._matches(password, self._nobodys)
+        return VerifyResult(False), unreadable
 
     def _matches(self, password: str, hashed: str) -> tuple[bool, bool]:
         """Tell whether a password fits, and whether the hash is not as good as a new one."""
-        for start, fits in LEGACY:
+        if not isinstance(hashed, str):
+            raise ValueError  # noqa: TRY004 - a database holds what it holds
+        for start, reads, fits in LEGACY:
             if hashed.startswith(start):
-                return fits(password.encode(), hashed), True
-        form, encoded = _split(hashed)
-        parameters = argon2.extract_parameters(encoded)
-        asked = (parameters.memory_cost, parameters.time_cost, parameters.parallelism)
-        if any(cost > most for cost, most in zip(asked, (_MOST_MEMORY, _MOST_TIME, _MOST_LANES), strict=True)):
-            raise ValueError
+                data = password.encode()
+                # Where what comes behind was not compared, nobody knows that it is right: a new hash would hold it.
+                return fits(data, hashed), len(data) <= reads
+        form, encoded = _split(hashed.removeprefix("argon2"))  # Django writes it before
+        self._check_costs(encoded)
         try:
             self._argon2.verify(encoded, self._prepared(password, form))
-        except InvalidHashError:
-            raise
-        except Argon2Error:
+        except VerifyMismatchError:
             return False, False
-        return True, form != self._form or self._argon2.check_needs_rehash(encoded)
+        return True, hashed[0] == "a" or form != self._form or self._argon2.check_needs_rehash(encoded)
+
+    def _check_costs(self, encoded: str) -> None:
+        asked, own = argon2.extract_parameters(encoded), self._argon2
+        if (
+            asked.memory_cost > max(own.memory_cost, _MOST_READ_MEMORY)
+            or asked.memory_cost * asked.time_cost > max(own.memory_cost * own.time_cost, _MOST_READ_WORK)
+            or asked.parallelism > _MOST_LANES
+        ):
+            raise ValueError
 
     def _prepared(self, password: str, form: _Form) -> bytes:
         if form.normalization is not None:
@@ -183,8 +210,25 @@ class PasswordHasher:
         if form.pepper_id is None:
             return data
         if form.pepper_id not in self._peppers:
-            raise ValueError
+            raise _UnknownPepperError
         return b64encode(hmac.digest(self._peppers[form.pepper_id], data, "sha256"))
+
+    @staticmethod
+    def _tell(reason: Reason) -> None:
+        # Nobody can log in with such a hash, and to the user it is a wrong password: the operator has to hear of it.
+        emit(
+            SecurityEvent(
+                name="sys_crash",
+                reason=reason,
+                policy="PasswordHasher",
+                request_id=request_id(),
+                level=logging.ERROR,
+            )
+        )
+
+
+class _UnknownPepperError(Exception):
+    """A hash names a pepper that this hasher was not given."""
 
 
 def _head(form: _Form) -> str:
@@ -216,6 +260,11 @@ def _peppers(pepper: object) -> dict[str, bytes]:
     if not found:
         raise ConfigError(option, ..., mend)
     return found
+
+
+def _cores() -> int:
+    # Of the machine's cores a container may have fewer.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _whole(option: str, value: object, least: int, most: int) -> int:
