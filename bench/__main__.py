@@ -19,7 +19,7 @@ from bench.imports import time_imports
 from bench.report import as_json, calls_as_json, calls_table, imports_line, machine, table
 
 # The parts that measure calls: each has `measured(rounds)`, which yields outcomes, and names its `PEERS`.
-PARTS = ("inputs", "stores", "tokens")
+PARTS = ("inputs", "limited_routes", "stores", "tokens")
 
 _ROOT = Path(__file__).parent.parent
 _RESULTS = _ROOT / "bench" / "results"
@@ -65,9 +65,9 @@ def _measured(groups: Iterable[Group], options: argparse.Namespace) -> list[Outc
 
 def _more_policies(options: argparse.Namespace) -> list[Outcome]:
     # Imported here, so that the one pass was timed in the process it had before.
-    from bench import more_policies  # noqa: PLC0415
+    from bench import limited_routes, more_policies  # noqa: PLC0415
 
-    return _measured(more_policies.GROUPS, options)
+    return _measured([*more_policies.GROUPS, *limited_routes.GROUPS], options)
 
 
 def _part(name: str, options: argparse.Namespace) -> list[CallOutcome]:

@@ -1,6 +1,8 @@
 """What the servers of the matrix serve: each framework's application behind all eight policies, and two to look inside.
 
-`unix`, `unix-untrusted` and `rooted` answer with what stands in the scope after the pass has seen it.
+`unix`, `unix-untrusted` and `rooted` answer with what stands in the scope after the pass has seen it. `limited` and
+`limited-rooted` are each framework's application behind a rule for `/ok` and one for `/auth/token`: which of them, the
+header `x-framework` says, and whose requests count together, `x-key`.
 """
 
 import asyncio
@@ -11,10 +13,13 @@ from typing import Any
 from asgisec import (
     CORS,
     CrossOriginProtection,
+    Exchange,
     HTTPSOnly,
     Policy,
+    RateLimit,
     RequestID,
     RequestLimits,
+    Rule,
     SecurityHeaders,
     TrustedHosts,
     TrustedProxies,
@@ -54,6 +59,23 @@ def scope_app() -> App:
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(seen).encode()})
+
+    return app
+
+
+def by_key(exchange: Exchange) -> str:
+    return exchange.header("x-key") or "nobody"
+
+
+def limited_app() -> App:
+    """Put each framework's application behind rules, all in one."""
+    rules = [Rule("/ok", limits="1/hour"), Rule("/auth/token", limits="1/hour")]
+    apps = {name: install(make(), RateLimit(rules=rules, key=by_key)) for name, make in BARE.items()}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError
+        await apps[dict(scope["headers"])[b"x-framework"].decode()](scope, receive, send)
 
     return app
 
@@ -103,13 +125,16 @@ class Watched:
 
 _PROXIES = {"unix": "unix", "unix-untrusted": "192.0.2.1"}
 UNIX = tuple(_PROXIES)
-TARGETS = (*FRAMEWORKS, *UNIX, "rooted")
+ROOTED = ("rooted", "limited-rooted")
+TARGETS = (*FRAMEWORKS, *UNIX, *ROOTED, "limited")
 
 
 def make(target: str) -> App:
     """Make one application, secured."""
     if target in FRAMEWORKS:
         return Watched(install(BARE[target](), *policies()))
+    if target.startswith("limited"):
+        return limited_app()
     return Watched(install(scope_app(), *policies(_PROXIES.get(target, "127.0.0.1"))))
 
 

@@ -16,10 +16,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from tests.matrix.apps import ROOT, TARGETS, UNIX
+from tests.matrix.apps import ROOT, ROOTED, TARGETS, UNIX
 from tests.servers.harness import SERVERS, TIMEOUT, Address, open_socket
 
 ROOT_OF_REPOSITORY = Path(__file__).parents[2]
+
+_STARTING = 60.0  # seconds: all start at once, and each imports every framework
 
 # Which protocols each server speaks in clear; HTTP/2 with prior knowledge (RFC 9113 section 3.3).
 PROTOCOLS: dict[str, tuple[str, ...]] = {
@@ -66,7 +68,7 @@ def _start_granian(server: str, folder: Path, stack: ExitStack) -> Fleet:
             reserved.bind(("127.0.0.1", 0))
             fleet[target] = reserved.getsockname()[1]
             command += ["--host", "127.0.0.1", "--port", str(fleet[target])]
-        command += ["--url-path-prefix", ROOT] if target == "rooted" else []
+        command += ["--url-path-prefix", ROOT] if target in ROOTED else []
         environment = {"ASGISEC_TEST_TARGET": target}
         log = folder / target
         processes[target] = _start([*command, "tests.matrix.apps:from_environment"], environment, log, stack)
@@ -122,7 +124,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_for(address: Address, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(int(TIMEOUT / 0.05)):
+    for _ in range(int(_STARTING / 0.05)):
         try:
             open_socket(address).close()
         except OSError:

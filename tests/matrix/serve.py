@@ -15,7 +15,7 @@ import uvicorn
 from hypercorn.config import Config
 
 from tests.asgi import App
-from tests.matrix.apps import ROOT, make
+from tests.matrix.apps import ROOT, ROOTED, make
 from tests.servers.harness import OPTIONS, SERVERS
 
 Serve = Callable[[App, int, str, asyncio.Event], Awaitable[None]]
@@ -49,7 +49,7 @@ async def _main(kind: str, *targets: str) -> None:
     jobs = []
     for target in targets:
         name, _, descriptor = target.partition("=")
-        jobs.append(serve(make(name), int(descriptor), ROOT if name == "rooted" else "", stop))
+        jobs.append(serve(make(name), int(descriptor), ROOT if name in ROOTED else "", stop))
     loop = asyncio.get_running_loop()
     loop.add_reader(sys.stdin.fileno(), stop.set)
     await asyncio.gather(*jobs)
