@@ -159,6 +159,7 @@ def _first(url: str, prefix: str, number: int) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_create_the_tables_once(url: str, prefix: str) -> None:
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_first, args=(url, prefix, number)) for number in range(4)]
@@ -183,8 +184,10 @@ async def test_a_database_that_is_locked_is_unavailable_in_time(tmp_path: Path) 
     with sqlite3.connect(tmp_path / "store.db") as other:
         other.execute("BEGIN EXCLUSIVE")
         async with SQLStore.from_url(url_in(tmp_path), timeout=0.05, create=False) as store:
+            begin = time.monotonic()
             with pytest.raises(StoreUnavailable):
                 await store.deny("ada", "t:2", 5.0, time.time() + 60)
+            assert time.monotonic() - begin < 4, "SQLite's own time-out is 5 seconds"
         other.rollback()
     other.close()
 

@@ -29,19 +29,24 @@ def issuer_on(store: Any, grace: float, ahead: float = 0.0) -> TokenIssuer:
 
 
 def race(
-    url: str, prefix: str, tokens: Sequence[str], grace: float, ahead: float, barrier: Barrier, results: "Queue[Any]"
+    url: str,
+    prefix: str,
+    tokens: Sequence[tuple[str, float]],
+    ahead: float,
+    barrier: Barrier,
+    results: "Queue[Any]",
 ) -> None:
-    """Present each token when all are there, and say what became of it."""
+    """Present each token, with the grace that goes with it, when all are there; say what became of it."""
 
     async def run() -> list[str]:
         outcomes = []
         async with store_at(url, prefix) as store:
-            issuer = issuer_on(store, grace, ahead)
-            await issuer.sessions("nobody")  # connected before the race, so that nobody wins by that
-            for token in tokens:
+            issuers = {grace: issuer_on(store, grace, ahead) for _, grace in tokens}
+            await store.families_of("nobody")  # connected before the race, so that nobody wins by that
+            for token, grace in tokens:
                 barrier.wait(PATIENCE)
                 try:
-                    outcomes.append(str((await issuer.refresh(token)).refresh_token))
+                    outcomes.append(str((await issuers[grace].refresh(token)).refresh_token))
                 except InvalidToken as refusal:
                     outcomes.append(refusal.reason)
         return outcomes

@@ -64,6 +64,9 @@ class SQLStore(APIKeyTable, Denylist, RefreshFamilies):
         # The URL is not shown: it may have a password.
         try:
             parsed = make_url(url)
+            if parsed.get_backend_name() == "sqlite":
+                # How long SQLite waits for a lock, in a thread that nobody can interrupt.
+                options = {**options, "connect_args": {"timeout": timeout, **options.get("connect_args", {})}}
             make = partial(create_async_engine, parsed, **{"pool_pre_ping": True, **options})
             engine = make()
         except ModuleNotFoundError as error:
