@@ -122,7 +122,7 @@ def dress(exchange: Exchange, headers: list[Pair], dressers: Iterable[Dresser]) 
 
 
 def _defines(policy: Policy, hook: str) -> bool:
-    return getattr(type(policy), hook) is not getattr(Policy, hook)
+    return hook not in policy.leaves_out and getattr(type(policy), hook) is not getattr(Policy, hook)
 
 
 def _requests(policy: Policy) -> Iterable[Callable[[Exchange], Verdict | Awaitable[Verdict]]]:

@@ -297,6 +297,9 @@ class Policy:
     provides: Sequence[str] = ()
     """What this policy finds out for those inside of it."""
 
+    leaves_out: Sequence[str] = ()
+    """Hooks that are defined, and have nothing to do with the options of this policy: they are not called."""
+
     tracks_names: ClassVar[bool] = False
     """True where `on_response` keeps `exchange.names` true itself, which spares the pass reading the list again."""
 

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asgisec._wire.rate_limit import merge_limits
 from asgisec.errors import LimitUndecided, RateLimitExceeded, SecurityError
 from asgisec.policies.rate_limit.amounts import Amount, items
 from asgisec.policies.rate_limit.concurrency import Places
-from asgisec.policies.rate_limit.keys import identity
+from asgisec.policies.rate_limit.keys import LONGEST, identity
+from asgisec.policies.rate_limit.limiter import Decision
 from asgisec.policies.rate_limit.options import a_cost, a_function, header_style
 from asgisec.policies.rate_limit.quotas import Named, Quotas
 from asgisec.policies.rate_limit.rules import Rule, Rules
@@ -25,7 +26,7 @@ from asgisec.stores.protocols import Lease
 if TYPE_CHECKING:
     from asgisec._wire.headers import Pair
 
-__all__ = ["Judge", "Judgement"]
+__all__ = ["Group", "Judge", "Judged"]
 
 logger = logging.getLogger("asgisec.rate_limit")
 
@@ -35,16 +36,11 @@ _SOON = 1  # seconds: nobody knows when another request will have ended
 _KEYS = "write by_client, by_principal, by_api_key or a function of the exchange"
 
 
-class Judgement(NamedTuple):
-    """What became of a request: the refusal, where it is one, and the headers that tell where its client stands."""
+# What became of a request: the refusal, where it is one, and the headers that tell where its client stands.
+Judged: TypeAlias = "tuple[SecurityError | None, Sequence[Pair]]"
+Judging: TypeAlias = "Judged | Awaitable[Judged]"
 
-    refusal: SecurityError | None
-    fields: "Sequence[Pair]"
-
-
-_PASSED = Judgement(None, ())
-
-Judging: TypeAlias = Judgement | Awaitable[Judgement]
+_PASSED: Judged = (None, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +119,20 @@ class Judge:
             step = "limit_cost"
             cost = self._cost if self._costs is None else _a_cost(self._costs(exchange))
             step = "limit_key"
-            who = apart + identity(self._key(exchange))
+            who = self._key(exchange)
+            if type(who) is not str or not 0 < len(who) <= LONGEST or who[0] == "#":
+                who = identity(who)
         except Exception as error:
             # Everything: whatever a function of the application raises, its request must not pass uncounted.
             logger.exception("a function that rate limits ask failed: %s", step)
-            return Judgement(_undecided(step, error), ())
+            return _undecided(step, error), ()
+        if apart:
+            who = apart + who
         if self._places is not None:
             return self._in_a_place(self._places, exchange, who, quotas, cost)
         return self._decide(who, quotas, cost)
 
-    async def _in_a_place(self, places: Places, exchange: Exchange, who: str, quotas: Quotas, cost: int) -> Judgement:
+    async def _in_a_place(self, places: Places, exchange: Exchange, who: str, quotas: Quotas, cost: int) -> Judged:
         # Before anything waits: who is cancelled meanwhile gives back what it may have taken.
         held = exchange.memo[places] = places.attempt(who)
         try:
@@ -140,18 +140,18 @@ class Judge:
             if not isinstance(lease, Lease):
                 lease = await lease
         except SecurityError as error:
-            return Judgement(error, ())
+            return error, ()
         fields = places.fields(lease.free) if self._headers in ("ietf", "both") else ()
         if not lease.taken:
             detail = "Too many requests at once."
             refusal = exceeded(_SOON, [places.name], fields, detail=detail, reason="concurrent_requests")
-            return Judgement(refusal, fields)
+            return refusal, fields
         judged = self._decide(who, quotas, cost)
-        if not isinstance(judged, Judgement):
+        if not isinstance(judged, tuple):
             judged = await judged
-        both = [*judged.fields]
+        both = [*judged[1]]
         merge_limits(both, fields)
-        return Judgement(judged.refusal, both)
+        return judged[0], both
 
     def _decide(self, who: str, quotas: Quotas, cost: int) -> Judging:
         if not quotas.buckets:
@@ -159,25 +159,24 @@ class Judge:
         try:
             decision = self._limiter.decide(who, quotas.buckets, cost)
         except SecurityError as error:
-            return Judgement(error, ())
-        if isinstance(decision, Awaitable):
-            return self._later(decision, quotas, cost)
-        return self._told(decision, quotas, cost)
+            return error, ()
+        # A type that is known is told at once; whether something can be awaited takes longer than to decide.
+        return self._told(decision, quotas, cost) if type(decision) is Decision else self._later(decision, quotas, cost)
 
-    async def _later(self, decision: Awaitable[Any], quotas: Quotas, cost: int) -> Judgement:
+    async def _later(self, decision: Awaitable[Any], quotas: Quotas, cost: int) -> Judged:
         try:
             decided = await decision
         except SecurityError as error:
-            return Judgement(error, ())
+            return error, ()
         return self._told(decided, quotas, cost)
 
-    def _told(self, decision: Any, quotas: Quotas, cost: int) -> Judgement:
+    def _told(self, decision: Any, quotas: Quotas, cost: int) -> Judged:
         if decision.allowed:
-            return Judgement(None, quotas.fields(decision.limits))
+            return None, quotas.fields(decision.limits)
         wait = max(1, ceil(decision.retry_after))
         fields = quotas.fields(decision.limits, wait)
         violated = [n for n, status in zip(quotas.names, decision.limits, strict=True) if status.remaining < cost]
-        return Judgement(exceeded(wait, violated, fields), fields)
+        return exceeded(wait, violated or quotas.names, fields), fields
 
     def _choose(self, exchange: Exchange) -> Quotas:
         places, general = self._rules.matching(exchange.scope) if self._rules else ((), True)

@@ -19,12 +19,12 @@ from asgisec.errors import LimitUndecided
 if TYPE_CHECKING:
     from asgisec.policy import Exchange
 
-__all__ = ["AFTER_AUTHENTICATION", "by_api_key", "by_client", "by_principal", "identity"]
+__all__ = ["AFTER_AUTHENTICATION", "LONGEST", "by_api_key", "by_client", "by_principal", "identity"]
 
 _HOST_BITS = 64  # RFC 4291 section 2.5.4: what a network hands out is all behind these
 _ADDRESSES_REMEMBERED = 4096
 _LONGEST_ADDRESS = 64  # characters: the longest IPv6 address, with a port and a zone, fits
-_LONGEST = 128  # characters of a key; what is longer is hashed
+LONGEST = 128  # characters of a key; what is longer is hashed
 
 
 def by_client(exchange: "Exchange") -> str:
@@ -64,7 +64,7 @@ def identity(key: object) -> str:
     if not isinstance(key, str) or not key:
         raise LimitUndecided(reason="limit_key")
     # What was not hashed never begins with this sign: nobody can name another's.
-    if len(key) <= _LONGEST and key[0] != "#":
+    if len(key) <= LONGEST and key[0] != "#":
         return key
     return "#" + sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -18,6 +18,7 @@ Which client it is decides all. Behind a proxy, name it in `TrustedProxies`, or 
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from asgisec._wire.rate_limit import LIMIT_FIELDS, merge_limits
@@ -25,7 +26,7 @@ from asgisec.errors import ConfigError
 from asgisec.policies._options import a_bool, positive
 from asgisec.policies.rate_limit.amounts import amounts
 from asgisec.policies.rate_limit.concurrency import Places
-from asgisec.policies.rate_limit.judge import Group, Judge, Judgement
+from asgisec.policies.rate_limit.judge import Group, Judge, Judged
 from asgisec.policies.rate_limit.keys import AFTER_AUTHENTICATION, by_api_key, by_client, by_principal
 from asgisec.policies.rate_limit.limiter import RateLimiter
 from asgisec.policies.rate_limit.messages import Messages, message_limits
@@ -86,7 +87,7 @@ class RateLimit(Policy):
     _judge: Judge = field(init=False, repr=False, compare=False)
     _place: object = field(init=False, repr=False, compare=False)
     _places: Places | None = field(init=False, repr=False, compare=False)
-    ends_at_once: bool = field(init=False, repr=False, compare=False)  # type: ignore[misc]  # there of the class
+    leaves_out: Sequence[str] = field(init=False, repr=False, compare=False)
 
     tracks_names: ClassVar[bool] = True
 
@@ -146,7 +147,7 @@ class RateLimit(Policy):
                 places=places,
             ),
             "_places": places,
-            "ends_at_once": places is None,
+            "leaves_out": (*(() if most else ("on_end",)), *(() if spoken else ("wrap_receive",))),
         }.items():
             object.__setattr__(self, option, value)
 
@@ -162,16 +163,18 @@ class RateLimit(Policy):
 
     def on_request(self, exchange: Exchange) -> Verdict | Awaitable[Verdict]:
         """Count a request, and refuse it where it is one too many."""
-        judged = self._judge.judge(exchange, _PREFLIGHT if _is_preflight(exchange) else "")
-        return self._said(exchange, judged) if isinstance(judged, Judgement) else self._later(exchange, judged)
+        apart = _PREFLIGHT if exchange.scope.get("method") == "OPTIONS" and _is_preflight(exchange) else ""
+        judged = self._judge.judge(exchange, apart)
+        return self._said(exchange, judged) if isinstance(judged, tuple) else self._later(exchange, judged)
 
-    async def _later(self, exchange: Exchange, judging: Awaitable[Judgement]) -> Verdict:
+    async def _later(self, exchange: Exchange, judging: Awaitable[Judged]) -> Verdict:
         return self._said(exchange, await judging)
 
-    def _said(self, exchange: Exchange, judged: Judgement) -> Verdict:
-        if judged.fields and not self.dry_run:
-            exchange.memo[self._place] = judged.fields
-        return judged.refusal
+    def _said(self, exchange: Exchange, judged: Judged) -> Verdict:
+        refusal, fields = judged
+        if fields and not self.dry_run:
+            exchange.memo[self._place] = fields
+        return refusal
 
     def wrap_receive(self, exchange: Exchange, receive: Receive) -> Receive:
         """Count the messages of a WebSocket."""
@@ -181,10 +184,9 @@ class RateLimit(Policy):
 
     def on_end(self, exchange: Exchange, error: BaseException | None) -> Awaitable[None] | None:
         """Give back the place that the request took."""
-        if self._places is None:
-            return None
-        held = exchange.memo.pop(self._places, None)
-        return None if held is None else self._places.give_back(held)
+        places = self._places
+        held = None if places is None else exchange.memo.pop(places, None)
+        return None if places is None or held is None else places.give_back(held)
 
     def on_response(self, exchange: Exchange, headers: "list[Pair]") -> None:
         """Tell the client where it stands."""
@@ -196,15 +198,14 @@ class RateLimit(Policy):
             headers.extend(fields)
         else:
             merge_limits(headers, fields)
-        names.update([name for name, _ in fields])
+        names.update(map(_name, fields))
 
 
 _PREFLIGHT = "preflight "
+_name = itemgetter(0)
 
 
 def _is_preflight(exchange: Exchange) -> bool:
-    if exchange.scope.get("method") != "OPTIONS":
-        return False
     return exchange.headers.keys() >= {b"origin", b"access-control-request-method"}
 
 

@@ -56,33 +56,36 @@ class Quotas:
         self.names = _distinct([limit.name for limit in listed])
         named = [(name, limit.item) for name, limit in zip(self.names, listed, strict=True)]
         items = [wire.policy_item(name, item.amount, item.get_expiry()) for name, item in named]
-        self._constant: tuple[Pair, ...] = ((wire.POLICY, b", ".join(items)),)
+        self._constant: Pair = (wire.POLICY, b", ".join(items))
         self._state = b", ".join([wire.state_item(name) for name in self.names]) if headers in ("ietf", "both") else b""
         self._legacy = headers in ("legacy", "both")
         self._limits = [b"%d" % limit.item.amount for limit in listed]
 
-    def fields(self, statuses: "Sequence[LimitStatus]", at_most: float = float("inf")) -> "list[Pair]":
+    def fields(self, statuses: "Sequence[LimitStatus]", at_most: int | None = None) -> "Sequence[Pair]":
         """Write the headers of a response.
 
         Args:
             statuses: What the store said of each limit.
             at_most: Seconds after which to try again, where the request was refused.
         """
-        pairs: list[Pair] = []
-        if self._state:
-            values: list[float] = []
-            for status in statuses:
-                values.append(status.remaining)
-                values.append(min(ceil(status.reset_after), at_most))
-            pairs = [*self._constant, (wire.STATE, self._state % tuple(values))]
-        if self._legacy and statuses:
-            place = min(range(len(statuses)), key=lambda n: statuses[n].remaining)
-            pairs += [
-                (wire.REMAINING, b"%d" % statuses[place].remaining),
-                (wire.LIMIT, self._limits[place]),
-                (wire.RESET, b"%d" % ceil(time.time() + statuses[place].reset_after)),
-            ]
-        return pairs
+        if not self._state:
+            return self._older(statuses) if self._legacy else ()
+        values: list[int] = []
+        for _, remaining, reset_after in statuses:
+            values.append(remaining)
+            values.append(ceil(reset_after))
+        if at_most is not None:
+            values[1::2] = [min(seconds, at_most) for seconds in values[1::2]]
+        pairs = (self._constant, (wire.STATE, self._state % tuple(values)))
+        return (*pairs, *self._older(statuses)) if self._legacy else pairs
+
+    def _older(self, statuses: "Sequence[LimitStatus]") -> "Sequence[Pair]":
+        place = min(range(len(statuses)), key=lambda n: statuses[n].remaining)
+        return (
+            (wire.REMAINING, b"%d" % statuses[place].remaining),
+            (wire.LIMIT, self._limits[place]),
+            (wire.RESET, b"%d" % ceil(time.time() + statuses[place].reset_after)),
+        )
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
