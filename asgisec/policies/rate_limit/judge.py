@@ -90,7 +90,7 @@ class Judge:
         places: Places | None = None,
     ) -> None:
         self._rules = Rules(rules)
-        self._groups = (general, *(_of_rule(general.bucket, rule) for rule in rules))
+        self._groups = (general, *(_of_rule(general, rule) for rule in rules))
         self._key = a_function(
             f"{option}(key=)", key, "write by_client, by_principal, by_api_key or a function of the exchange"
         )
@@ -215,10 +215,11 @@ def _undecided(step: str, error: Exception) -> LimitUndecided:
     return refusal
 
 
-def _of_rule(bucket: str, rule: Rule) -> Group:
-    # Not the name: what is called alike still counts apart.
+def _of_rule(general: Group, rule: Rule) -> Group:
+    # Not by the name alone: what is called alike still counts apart.
     methods = "" if rule.methods is None else ",".join(sorted(rule.methods))
-    return Group(f"{bucket}{methods} {' '.join(rule.paths)} ", rule.name or "", rule.amounts)
+    bucket = f"{general.bucket}{methods} {' '.join(rule.paths)} "
+    return Group(bucket, f"{general.name} {rule.name}".lstrip(), rule.amounts)
 
 
 def _a_cost(cost: object) -> int:

@@ -40,14 +40,14 @@ def test_what_they_say() -> None:
         "api 2/minute": {"q": 2, "w": 60},
         "api 5/2 minute": {"q": 5, "w": 120},
         "api 9/hour": {"q": 9, "w": 3600},
-        "/ 3/10 second": {"q": 3, "w": 10},
+        "api / 3/10 second": {"q": 3, "w": 10},
     }
     # Never less than it takes: what is left of 8.5 seconds is 9.
     assert fields(answer, "ratelimit") == {
         "api 2/minute": {"r": 0, "t": 59},
         "api 5/2 minute": {"r": 3, "t": 119},
         "api 9/hour": {"r": 7, "t": 3599},
-        "/ 3/10 second": {"r": 1, "t": 9},
+        "api / 3/10 second": {"r": 1, "t": 9},
     }
 
 

@@ -158,7 +158,7 @@ def test_it_does_not_change_after_start() -> None:
 
 def test_the_middleware_takes_the_policy_s_options() -> None:
     app = RateLimitMiddleware(answering(), "2/minute", rules=[Rule("/a", limits="1/minute")], name="api")
-    assert left(request(app, path="/a")) == {"api 2/minute": 1, "/a 1/minute": 0}
+    assert left(request(app, path="/a")) == {"api 2/minute": 1, "api /a 1/minute": 0}
 
 
 def test_secure_takes_limits_and_rules() -> None:
