@@ -8,25 +8,26 @@
 Strategies, for a limit of 100 per minute:
 
 - `fixed-window`: 100 within a minute that begins with the first request; up to 200 around its end.
-- `sliding-window-counter`: as above on the clock's minutes, with what was spent in the minute before counted in
-  proportion; two numbers per key.
-- `moving-window`: 100 within any 60 seconds, exactly; one entry per request.
-- `gcra`: 100 at once, then one every 0.6 seconds; one number per key.
+- `sliding-window-counter`: as above, with what was spent in the minute before counted in proportion.
+- `moving-window`: 100 within any 60 seconds, exactly; an entry per request, up to a thousand per key.
+- `gcra`: 100 at once, then one every 0.6 seconds.
 
     limiter = RateLimiter("5/second", "100/minute")
     decision = await limiter.hit("user-1")
 """
 
 import logging
-from collections.abc import Awaitable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from asgisec.context import request_id
 from asgisec.errors import ConfigError, StoreUnavailable
 from asgisec.events import SecurityEvent, emit
 from asgisec.policies.rate_limit.amounts import items, written
+from asgisec.policies.rate_limit.keys import identity as identity_of
 from asgisec.stores.memory import MemoryStore
-from asgisec.stores.protocols import Bucket, Closable, RateLimitStore, Standing
+from asgisec.stores.protocols import Bucket, Closable, Decision, LimitStatus, RateLimitStore, Spending
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
@@ -35,35 +36,9 @@ __all__ = ["Decision", "LimitStatus", "RateLimiter"]
 
 STRATEGIES = ("fixed-window", "gcra", "moving-window", "sliding-window-counter")
 _ERRORS = ("allow", "deny", "local")
+# A store that answers one in two would be news with each: an outage is over when nothing failed for so many seconds.
+_QUIET = 1.0
 _KNOWN = 4096  # sets of limits that are kept compiled; those of a policy are a few
-
-
-class LimitStatus(NamedTuple):
-    """How one limit stands.
-
-    Attributes:
-        limit: The limit.
-        remaining: How much may be spent at once now.
-        reset_after: In how many seconds all of it may be, if nobody spends more until then.
-    """
-
-    limit: "RateLimitItem"
-    remaining: int
-    reset_after: float
-
-
-class Decision(NamedTuple):
-    """What became of a hit.
-
-    Attributes:
-        allowed: It was counted.
-        retry_after: In how many seconds it may be tried again; 0 where it was allowed.
-        limits: How each limit stands, in their order.
-    """
-
-    allowed: bool
-    retry_after: float
-    limits: Sequence[LimitStatus]
 
 
 class RateLimiter:
@@ -87,20 +62,24 @@ class RateLimiter:
         strategy: str = "sliding-window-counter",
         on_store_error: Literal["local", "allow", "deny"] = "local",
     ) -> None:
-        if store is not None and not callable(getattr(store, "spend", None)):
+        if store is not None and not callable(getattr(store, "spending", None)):
             raise ConfigError("RateLimiter(store=)", store, "write a store, such as MemoryStore()")
         if strategy not in STRATEGIES:
             raise ConfigError("RateLimiter(strategy=)", strategy, f"write one of {', '.join(STRATEGIES)}")
         if on_store_error not in _ERRORS:
             raise ConfigError("RateLimiter(on_store_error=)", on_store_error, f"write one of {', '.join(_ERRORS)}")
+        known = getattr(store, "strategies", STRATEGIES)
+        if strategy not in known:
+            raise ConfigError("RateLimiter(strategy=)", strategy, f"its store knows {', '.join(known)}")
         self._store: RateLimitStore = MemoryStore() if store is None else store
         self._strategy = strategy
         self._on_store_error = on_store_error
         self._local = MemoryStore() if on_store_error == "local" else None
-        self._failing = False
-        self._compiled: dict[int, tuple[Sequence[Any], tuple[Bucket, ...]]] = {}
+        self._failed_at: float | None = None
+        self._prepared: dict[int, _Prepared] = {}
         own = items("RateLimiter(*limits)", limits) if limits else ()
         self._own = tuple((written(item), item) for item in own)
+        self._last = self._prepare(self._own)
 
     @property
     def closes(self) -> tuple[Closable, ...]:
@@ -115,15 +94,36 @@ class RateLimiter:
             cost: How much to spend; 0 spends nothing, and tells how things stand.
 
         Raises:
-            ValueError: The cost is no whole number of 0 or more.
+            ValueError: The cost is no whole number of 0 or more, or this limiter has no limits of its own.
             StoreUnavailable: It cannot be decided now, and `on_store_error` is `deny`.
         """
         if not isinstance(cost, int) or isinstance(cost, bool) or cost < 0:
             raise ValueError("a cost is a whole number of 0 or more")
         if not self._own:
             raise ValueError("this limiter has no limits of its own")
-        decided = self.decide(key, self._own, cost)
+        decided = self.decide(identity_of(key), self._own, cost)
         return decided if isinstance(decided, Decision) else await decided
+
+    async def peek(self, key: str) -> Sequence[LimitStatus]:
+        """Tell how the limits of a key stand, and spend nothing.
+
+        Raises:
+            StoreUnavailable: It cannot be told now, and `on_store_error` is `deny`.
+        """
+        return (await self.hit(key, 0)).limits
+
+    async def reset(self, key: str) -> None:
+        """Make the limits of a key as if nothing had been spent of them.
+
+        Raises:
+            StoreUnavailable: It cannot be done now.
+        """
+        compiled, identity = self._prepare(self._own).compiled, identity_of(key)
+        forgetting = self._store.forget(identity, compiled, self._strategy)
+        if forgetting is not None:
+            await forgetting
+        if self._local is not None:
+            self._local.forget(identity, compiled, self._strategy)
 
     def decide(
         self, identity: str, buckets: "Sequence[tuple[str, RateLimitItem]]", cost: int
@@ -135,73 +135,62 @@ class RateLimiter:
             buckets: The limits, each with the name its count is kept under. The same object each time is fastest.
             cost: How much to spend, a whole number of 0 or more.
         """
-        known = self._compiled.get(id(buckets))
-        compiled = known[1] if known is not None and known[0] is buckets else self._compile(buckets)
+        prepared = self._last
+        if prepared[0] is not buckets:
+            found = self._prepared.get(id(buckets))
+            # What is decided next is often the same.
+            self._last = prepared = found if found is not None else self._prepare(buckets)
         try:
-            standings = self._store.spend(identity, compiled, cost, self._strategy)
+            decided = prepared[1](identity, cost)
         except StoreUnavailable as error:
-            return self._without_store(error, identity, buckets, compiled, cost)
-        if isinstance(standings, Awaitable):
-            return self._awaited(standings, identity, buckets, compiled, cost)
-        return _decision(buckets, standings)
+            return self._without_store(error, identity, prepared, cost)
+        return decided if isinstance(decided, Decision) else self._awaited(decided, identity, prepared, cost)
 
-    async def _awaited(
-        self,
-        standings: Awaitable[Sequence[Standing]],
-        identity: str,
-        buckets: "Sequence[tuple[str, RateLimitItem]]",
-        compiled: tuple[Bucket, ...],
-        cost: int,
-    ) -> Decision:
+    async def _awaited(self, asked: Awaitable[Decision], identity: str, prepared: "_Prepared", cost: int) -> Decision:
         try:
-            decision = _decision(buckets, await standings)
+            decision = await asked
         except StoreUnavailable as error:
-            return self._without_store(error, identity, buckets, compiled, cost)
-        if self._failing:
-            self._failing = False
+            return self._without_store(error, identity, prepared, cost)
+        if self._failed_at is not None and time.monotonic() - self._failed_at > _QUIET:
+            self._failed_at = None
             self._tell("sys_store_available", "limits_shared", logging.INFO)
         return decision
 
-    def _without_store(
-        self,
-        error: StoreUnavailable,
-        identity: str,
-        buckets: "Sequence[tuple[str, RateLimitItem]]",
-        compiled: tuple[Bucket, ...],
-        cost: int,
-    ) -> Decision:
+    def _without_store(self, error: StoreUnavailable, identity: str, prepared: "_Prepared", cost: int) -> Decision:
         if self._on_store_error == "deny":
             raise error
-        if not self._failing:
-            self._failing = True
+        if self._failed_at is None:
             reason = "limits_unchecked" if self._local is None else "limits_local"
             self._tell("sys_store_unavailable", reason, logging.ERROR)
-        if self._local is None:
+        self._failed_at = time.monotonic()
+        if prepared.locally is None:
             # Somebody chose that a store that is down must not stop everybody: that is `on_store_error="allow"`.
-            return Decision(True, 0.0, [LimitStatus(item, item.amount, 0.0) for _, item in buckets])
-        return _decision(buckets, self._local.spend(identity, compiled, cost, self._strategy))
+            return Decision.of([LimitStatus.of(bucket.limit, bucket.amount, 0.0) for bucket in prepared.compiled])
+        return prepared.locally(identity, cost)
 
-    def _compile(self, buckets: "Sequence[tuple[str, RateLimitItem]]") -> tuple[Bucket, ...]:
+    def _prepare(self, buckets: "Sequence[tuple[str, RateLimitItem]]") -> "_Prepared":
         compiled = tuple(
             # Two strategies never read each other's counts.
-            Bucket(f"{self._strategy} {name}", item.amount, float(item.get_expiry()))
+            Bucket(f"{self._strategy} {name}", item.amount, float(item.get_expiry()), item)
             for name, item in buckets
         )
-        if len(self._compiled) >= _KNOWN:
-            self._compiled.clear()
+        locally = None if self._local is None else self._local.spending(compiled, self._strategy)
+        prepared = _Prepared(buckets, self._store.spending(compiled, self._strategy), compiled, locally)
+        if len(self._prepared) >= _KNOWN:
+            self._prepared.clear()
         # Kept with the object it was made of, so that nothing else can have its id.
-        self._compiled[id(buckets)] = (buckets, compiled)
-        return compiled
+        self._prepared[id(buckets)] = prepared
+        return prepared
 
     @staticmethod
     def _tell(name: str, reason: str, level: int) -> None:
         emit(SecurityEvent(name=name, reason=reason, policy="RateLimiter", request_id=request_id(), level=level))
 
 
-def _decision(buckets: "Sequence[tuple[str, RateLimitItem]]", standings: Sequence[Standing]) -> Decision:
-    wait = 0.0
-    statuses = []
-    for (_, item), (remaining, reset_after, retry_after) in zip(buckets, standings, strict=True):
-        wait = max(wait, retry_after)
-        statuses.append(LimitStatus(item, remaining, reset_after))
-    return Decision(wait == 0, wait, statuses)
+class _Prepared(NamedTuple):
+    """Limits as they are decided, for the object that named them."""
+
+    buckets: "Sequence[tuple[str, RateLimitItem]]"
+    spend: Spending
+    compiled: tuple[Bucket, ...]
+    locally: Callable[[str, int], Decision] | None

@@ -48,14 +48,18 @@ class Expiring(Generic[K, V]):
         capacity: The number of entries at most.
         evicts: What happens to one more: the entry that expires first goes, or, where an entry must never be lost,
             the new one is refused.
+
+    Attributes:
+        get: Returns the entry of a key, `None` where there is none; whether it has expired is the caller's to see.
     """
 
-    __slots__ = ("_capacity", "_due", "_entries", "_evicts", "_seconds", "_waiting")
+    __slots__ = ("_capacity", "_due", "_entries", "_evicts", "_seconds", "_waiting", "get")
 
     def __init__(self, capacity: int, *, evicts: bool) -> None:
         self._capacity = capacity
         self._evicts = evicts
         self._entries: dict[K, Entry[V]] = {}
+        self.get: Callable[[K], Entry[V] | None] = self._entries.get
         self._due: dict[int, list[K]] = {}
         self._seconds: list[int] = []
         self._waiting: deque[tuple[K, int]] = deque()  # keys whose second has come, to be looked at

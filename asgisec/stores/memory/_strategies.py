@@ -1,7 +1,9 @@
 """How each strategy counts. Of a count, the state is what is kept; `None` is one that nothing was spent of yet.
 
-Each is two functions. `look(state, bucket, cost, now)` returns the state as it is now, and how the bucket stands if
-nothing is spent: whether `cost` fits is its `retry_after`. `spend` spends it, and returns how the bucket stands then.
+Each makes of a bucket a function `take(state, cost, now, status)`, which writes into `status` how the bucket stands
+then. Where the cost fits it returns the state with it spent, else `None`. Where it fits and must not be spent all the
+same, since another limit of the decision refuses it, the new state is not kept; the log of `moving-window`, which is
+changed in place, has a function that takes the cost back.
 
 A cost above the amount never fits: it waits for a period, and waits again.
 
@@ -10,77 +12,102 @@ A clock that was set back must not close a bucket for the time that it went back
 
 from collections import deque
 from collections.abc import Callable
-from math import floor
+from math import ceil
 from typing import Any, TypeAlias
 
-from asgisec.stores.protocols import Bucket, Standing
+from asgisec.stores.protocols import Bucket, LimitStatus
 
-__all__ = ["STRATEGIES"]
+__all__ = ["LOG_LENGTH", "STRATEGIES", "Take"]
 
-Looked: TypeAlias = tuple[Any, Standing]
-Step: TypeAlias = Callable[[Any, Bucket, int, float], Looked]
+Take: TypeAlias = Callable[[Any, int, float, LimitStatus], Any]
 
 # Sums of fractions of a second are a little off: this much of a request is no reason to refuse one.
 _TOLERANCE = 1e-6
 
-
-def _fixed_look(state: Any, bucket: Bucket, cost: int, now: float) -> Looked:
-    start, spent = (now, 0) if state is None else state
-    if not start <= now:
-        start = now
-    elif now >= start + bucket.period:
-        start, spent = now, 0
-    left = bucket.amount - spent
-    return (start, spent), Standing(
-        left, start + bucket.period - now if spent else 0.0, _wait(bucket, cost, left, start + bucket.period - now)
-    )
+# Entries of a log: up to this many the times are exact; of larger limits they are kept in so many parts of the period,
+# rounded up, so that what was spent is free at most a thousandth of the period late, and never early.
+LOG_LENGTH = 1000
 
 
-def _fixed_spend(state: Any, bucket: Bucket, cost: int, now: float) -> Looked:
-    start, spent = state
-    spent += cost
-    return (start, spent), Standing(bucket.amount - spent, start + bucket.period - now, 0.0)
+def _fixed(bucket: Bucket) -> Take:
+    _, amount, period, limit = bucket
+
+    def take(state: Any, cost: int, now: float, status: LimitStatus) -> Any:
+        status.limit = limit
+        if state is None:
+            start, spent, ends = now, 0, period
+        else:
+            start, spent = state
+            ends = start + period - now
+            if ends > period:
+                start, ends = now, period
+            elif ends <= 0:
+                start, spent, ends = now, 0, period
+        left = amount - spent
+        if cost <= left:
+            spent += cost
+            status.remaining = left - cost
+            status.reset_after = ends if spent else 0.0
+            status.retry_after = 0.0
+            return start, spent
+        status.remaining = left
+        status.reset_after = ends if spent else 0.0
+        status.retry_after = period if cost > amount else ends
+        return None
+
+    return take
 
 
-def _sliding_look(state: Any, bucket: Bucket, cost: int, now: float) -> Looked:
-    window = floor(now / bucket.period)
-    at, current, before = (window, 0, 0) if state is None else state
-    if at == window - 1:
-        current, before = 0, current
-    elif at < window:
-        current, before = 0, 0
-    state = (window, current, before)
-    left, reset_after = _sliding(state, bucket, now)
-    if cost <= left:
-        return state, Standing(left, reset_after, 0.0)
-    return state, Standing(left, reset_after, _sliding_wait(state, bucket, cost, now))
+def _sliding(bucket: Bucket) -> Take:
+    _, amount, period, limit = bucket
+    both = 2 * period
+
+    def take(state: Any, cost: int, now: float, status: LimitStatus) -> Any:
+        status.limit = limit
+        if state is None:
+            start, current, before, gone = now, 0, 0, 0.0
+        else:
+            start, current, before = state
+            gone = now - start
+            if gone >= period:
+                # What two windows are over has expired.
+                start, current, before, gone = start + period, 0, current, gone - period
+            elif gone < 0:
+                start, gone = now, 0.0
+        left = amount - current
+        if before:
+            # Of the window before a fraction counts, less than one request of it nothing, as in the limits package:
+            # else who may come once a minute would have to wait for two.
+            left = max(0, left - int(before * (1 - gone / period) - _TOLERANCE))
+        if cost <= left:
+            current += cost
+            left -= cost
+            status.retry_after = 0.0
+            taken = start, current, before
+        else:
+            status.retry_after = _sliding_wait(current, before, gone, bucket, cost)
+            taken = None
+        status.remaining = left
+        if current:
+            status.reset_after = both - period / current - gone
+        elif before:
+            status.reset_after = max(period - period / before - gone, 0.0)
+        else:
+            status.reset_after = 0.0
+        return taken
+
+    return take
 
 
-def _sliding_spend(state: Any, bucket: Bucket, cost: int, now: float) -> Looked:
-    window, current, before = state
-    state = (window, current + cost, before)
-    return state, Standing(*_sliding(state, bucket, now), 0.0)
-
-
-def _sliding(state: Any, bucket: Bucket, now: float) -> tuple[int, float]:
-    window, current, before = state
-    gone = now - window * bucket.period
-    left = bucket.amount - current - before * (1 - gone / bucket.period)
-    ends = 2 if current else 1 if before else 0
-    return max(0, floor(left + _TOLERANCE)), (ends * bucket.period - gone if ends else 0.0)
-
-
-def _sliding_wait(state: Any, bucket: Bucket, cost: int, now: float) -> float:
+def _sliding_wait(current: int, before: int, gone: float, bucket: Bucket, cost: int) -> float:
     """Return when what was spent before weighs little enough; in the next window, what is spent now is that."""
-    window, current, before = state
-    free = bucket.amount - cost
+    _, amount, period, _ = bucket
+    free = amount - cost
     if free < 0:
-        return bucket.period
-    gone = now - window * bucket.period
+        return period
     if current <= free:
-        waits = 1 - (free - current) / before
-        return max(float(bucket.period * waits - gone), _TOLERANCE)
-    return float(bucket.period * (2 - free / current) - gone)
+        return max(period * (1 - (free - current + 1) / before) - gone, _TOLERANCE)
+    return period * (2 - (free + 1) / current) - gone
 
 
 class _Log:
@@ -93,16 +120,40 @@ class _Log:
         self.total = 0
 
 
-def _moving_look(state: Any, bucket: Bucket, cost: int, now: float) -> Looked:
-    log = _Log() if state is None else state
-    entries, since = log.entries, now - bucket.period
-    if entries and entries[-1][0] > now:
-        log.entries = entries = deque((min(at, now), spent) for at, spent in entries)
-    while entries and entries[0][0] <= since:
-        log.total -= entries.popleft()[1]
-    left = bucket.amount - log.total
-    reset_after = entries[-1][0] - since if entries else 0.0
-    return log, Standing(left, reset_after, 0.0 if cost <= left else _moving_wait(log, bucket, cost, since))
+def _moving(bucket: Bucket) -> Take:
+    _, amount, period, limit = bucket
+
+    def take(state: Any, cost: int, now: float, status: LimitStatus) -> Any:
+        log = _Log() if state is None else state
+        entries, since = log.entries, now - period
+        at = now if amount <= LOG_LENGTH else ceil(now * LOG_LENGTH / period) * period / LOG_LENGTH
+        last = now
+        if entries:
+            last = entries[-1][0]
+            if last > at:
+                last = at
+                log.entries = entries = deque([(min(then, at), spent) for then, spent in entries])
+            while entries and entries[0][0] <= since:
+                log.total -= entries.popleft()[1]
+        left: int = amount - log.total
+        status.limit = limit
+        if cost > left:
+            status.remaining = left
+            status.reset_after = last - since if entries else 0.0
+            status.retry_after = _moving_wait(log, bucket, cost, since)
+            return None
+        status.remaining = left - cost
+        status.retry_after = 0.0
+        if cost:
+            log.total += cost
+            if last == at and entries:
+                cost += entries.pop()[1]
+            entries.append((at, cost))
+            last = at
+        status.reset_after = last - since if entries else 0.0
+        return log
+
+    return take
 
 
 def _moving_wait(log: _Log, bucket: Bucket, cost: int, since: float) -> float:
@@ -110,45 +161,49 @@ def _moving_wait(log: _Log, bucket: Bucket, cost: int, since: float) -> float:
     for at, spent in log.entries:
         free += spent
         if free >= cost:
-            return max(at - since, _TOLERANCE)
+            return at - since
     return bucket.period  # it never fits
 
 
-def _moving_spend(state: Any, bucket: Bucket, cost: int, now: float) -> Looked:
-    state.entries.append((now, cost))
-    state.total += cost
-    return state, Standing(bucket.amount - state.total, bucket.period, 0.0)
+def _moving_back(log: _Log, cost: int) -> None:
+    at, spent = log.entries.pop()
+    log.total -= cost
+    if spent > cost:
+        log.entries.append((at, spent - cost))
 
 
-def _gcra_look(state: Any, bucket: Bucket, cost: int, now: float) -> Looked:
-    # The theoretical arrival time: when all that was spent is free again.
-    free_at = now if state is None else min(max(state, now), now + bucket.period)
-    return free_at, _gcra(free_at, bucket, cost, now)
+def _gcra(bucket: Bucket) -> Take:
+    # As a leaky bucket: how much it has room for, and when that was so. The theoretical arrival time of the algorithm
+    # says the same in one number, in which the fractions of a second of large limits are lost.
+    _, amount, period, limit = bucket
+    rate = amount / period
+    each = period / amount
+
+    def take(state: Any, cost: int, now: float, status: LimitStatus) -> Any:
+        level = 0.0
+        if state is not None:
+            at, level = state
+            if at < now:
+                level -= (now - at) * rate
+                level = max(level, 0.0)
+        full = level + cost
+        status.limit = limit
+        if full <= amount + _TOLERANCE:
+            status.remaining = int(amount - full + _TOLERANCE)
+            status.reset_after = full * each
+            status.retry_after = 0.0
+            return now, full
+        status.remaining = int(amount - level + _TOLERANCE)
+        status.reset_after = level * each
+        status.retry_after = period if cost > amount else max((full - amount) * each, _TOLERANCE)
+        return None
+
+    return take
 
 
-def _gcra_spend(state: Any, bucket: Bucket, cost: int, now: float) -> Looked:
-    free_at = state + cost * bucket.period / bucket.amount
-    return free_at, _gcra(free_at, bucket, 0, now)
-
-
-def _gcra(free_at: float, bucket: Bucket, cost: int, now: float) -> Standing:
-    each = bucket.period / bucket.amount
-    left = floor((bucket.period - (free_at - now)) / each + _TOLERANCE)
-    if cost <= left:
-        return Standing(max(0, left), free_at - now, 0.0)
-    wait = bucket.period if cost > bucket.amount else free_at + cost * each - bucket.period - now
-    return Standing(max(0, left), free_at - now, max(wait, _TOLERANCE))
-
-
-def _wait(bucket: Bucket, cost: int, left: int, until: float) -> float:
-    if cost <= left:
-        return 0.0
-    return bucket.period if cost > bucket.amount else until
-
-
-STRATEGIES: dict[str, tuple[Step, Step]] = {
-    "fixed-window": (_fixed_look, _fixed_spend),
-    "sliding-window-counter": (_sliding_look, _sliding_spend),
-    "moving-window": (_moving_look, _moving_spend),
-    "gcra": (_gcra_look, _gcra_spend),
+STRATEGIES: dict[str, tuple[Callable[[Bucket], Take], Callable[[Any, int], None] | None]] = {
+    "fixed-window": (_fixed, None),
+    "sliding-window-counter": (_sliding, None),
+    "moving-window": (_moving, _moving_back),
+    "gcra": (_gcra, None),
 }

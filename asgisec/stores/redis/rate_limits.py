@@ -1,23 +1,62 @@
-"""Counts of rate limits on Redis: one script, on the server's clock, however many limits are decided together."""
+"""Counts of rate limits on Redis: one script, on the server's clock, however many limits are decided together.
 
-from collections.abc import Sequence
+A count is one key that expires by itself: 16 or 24 bytes; a log of `moving-window` has 24 for each of up to a thousand
+entries. Keys of one identity share a slot of a cluster; those of many spread over its nodes.
+"""
 
-from asgisec.stores.protocols import Bucket, Standing
+from base64 import urlsafe_b64encode
+from collections.abc import Awaitable, Callable, Sequence
+from hashlib import sha256
+from importlib.resources import files
+
+from asgisec.stores.protocols import Bucket, Decision, LimitStatus
 from asgisec.stores.redis._core import Redis, Script, Word
 
 __all__ = ["RateLimits"]
 
-_SPEND = Script("spend")
+_MICRO = 1e6
+
+
+def _script(strategy: str) -> Script:
+    place = files("asgisec.stores.redis") / "lua" / "rate_limits"
+    parts = [(place / f"{name}.lua").read_text("utf-8") for name in ("begin", strategy, "end")]
+    return Script(strategy, "\n".join(parts))
+
+
+_SCRIPTS = {name: _script(name) for name in ("fixed-window", "gcra", "moving-window", "sliding-window-counter")}
 
 
 class RateLimits(Redis):
-    """A `RateLimitStore`. The keys of one identity share a slot; those of many spread over a cluster."""
+    """A `RateLimitStore`."""
 
-    async def spend(self, identity: str, buckets: Sequence[Bucket], cost: int, strategy: str) -> Sequence[Standing]:
-        """Spend of every bucket, or of none; see `RateLimitStore`."""
-        keys = [self.key("rate", identity, bucket.name) for bucket in buckets]
-        args: list[Word] = [strategy, cost]
-        for bucket in buckets:
-            args += [bucket.amount, bucket.period]
-        reply = await self.run(_SPEND, identity, keys, args)
-        return [Standing(int(reply[at]), float(reply[at + 1]), float(reply[at + 2])) for at in range(0, len(reply), 3)]
+    def spending(self, buckets: Sequence[Bucket], strategy: str) -> Callable[[str, int], Awaitable[Decision]]:
+        """Return what spends of every bucket, or of none; see `RateLimitStore`."""
+        script = _SCRIPTS[strategy]
+        names = [_short(bucket.name) for bucket in buckets]
+        limits = [bucket.limit for bucket in buckets]
+        amounts: list[Word] = [word for bucket in buckets for word in (bucket.amount, bucket.period)]
+
+        async def spend(identity: str, cost: int) -> Decision:
+            reply = await self.run(script, identity, self._counts(identity, names), [cost, *amounts])
+            statuses = []
+            place = 0
+            for limit in limits:
+                left, reset_after, retry_after = reply[place : place + 3]
+                statuses.append(LimitStatus.of(limit, left, reset_after / _MICRO, retry_after / _MICRO))
+                place += 3
+            return Decision.of(statuses)
+
+        return spend
+
+    async def forget(self, identity: str, buckets: Sequence[Bucket], strategy: str) -> None:
+        """Make buckets as if nothing had been spent of them; see `RateLimitStore`."""
+        await self.command(identity, "DEL", *self._counts(identity, [_short(bucket.name) for bucket in buckets]))
+
+    def _counts(self, identity: str, names: Sequence[str]) -> list[str]:
+        key = self.key("rate", identity)
+        return [f"{key}:{name}" for name in names]
+
+
+def _short(name: str) -> str:
+    """Shorten a name, which may have any characters: each key has it, and the developer chose it, not a client."""
+    return urlsafe_b64encode(sha256(name.encode("utf-8", "surrogatepass")).digest()[:12]).decode()
