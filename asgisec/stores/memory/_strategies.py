@@ -1,9 +1,9 @@
 """How each strategy counts. Of a count, the state is what is kept; `None` is one that nothing was spent of yet.
 
-Each makes of a bucket a function `take(state, cost, now, status)`, which writes into `status` how the bucket stands
-then. Where the cost fits it returns the state with it spent, else `None`. Where it fits and must not be spent all the
-same, since another limit of the decision refuses it, the new state is not kept; the log of `moving-window`, which is
-changed in place, has a function that takes the cost back.
+Each makes of a bucket a function `take(state, cost, now, status)`, which returns the state as it is then, and writes
+into `status` how the bucket stands. Where the cost fits it is spent, and `retry_after` is 0. Where it fits and must
+not be spent all the same, since another limit of the decision refuses it, the new state is not kept; the log of
+`moving-window`, which is changed in place, has a function that takes the cost back.
 
 A cost above the amount never fits: it waits for a period, and waits again.
 
@@ -47,13 +47,12 @@ def _fixed(bucket: Bucket) -> Take:
         if cost <= left:
             spent += cost
             status.remaining = left - cost
-            status.reset_after = ends if spent else 0.0
             status.retry_after = 0.0
-            return start, spent
-        status.remaining = left
+        else:
+            status.remaining = left
+            status.retry_after = period if cost > amount else ends
         status.reset_after = ends if spent else 0.0
-        status.retry_after = period if cost > amount else ends
-        return None
+        return start, spent
 
     return take
 
@@ -83,10 +82,8 @@ def _sliding(bucket: Bucket) -> Take:
             current += cost
             left -= cost
             status.retry_after = 0.0
-            taken = start, current, before
         else:
             status.retry_after = _sliding_wait(current, before, gone, bucket, cost)
-            taken = None
         status.remaining = left
         if current:
             status.reset_after = both - period / current - gone
@@ -94,7 +91,7 @@ def _sliding(bucket: Bucket) -> Take:
             status.reset_after = max(period - period / before - gone, 0.0)
         else:
             status.reset_after = 0.0
-        return taken
+        return start, current, before
 
     return take
 
@@ -141,7 +138,7 @@ def _moving(bucket: Bucket) -> Take:
             status.remaining = left
             status.reset_after = last - since if entries else 0.0
             status.retry_after = _moving_wait(log, bucket, cost, since)
-            return None
+            return log
         status.remaining = left - cost
         status.retry_after = 0.0
         if cost:
@@ -196,7 +193,7 @@ def _gcra(bucket: Bucket) -> Take:
         status.remaining = int(amount - level + _TOLERANCE)
         status.reset_after = level * each
         status.retry_after = period if cost > amount else max((full - amount) * each, _TOLERANCE)
-        return None
+        return now, level
 
     return take
 

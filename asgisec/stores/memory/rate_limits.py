@@ -41,17 +41,15 @@ def _one(
         status = LimitStatus()
         entry = find((identity, name))
         if entry is not None and entry.expires_at > now:
-            state = take(entry.value, cost, now, status)
-            if state is not None:
-                entry.value = state
-                entry.expires_at = now + status.reset_after
+            entry.value = take(entry.value, cost, now, status)
+            entry.expires_at = now + status.reset_after
         else:
             state = take(None, cost, now, status)
-            if state is not None and cost:
+            if cost and not status.retry_after:
                 counts.put((identity, name), state, now + status.reset_after, now)
         decision = Decision()
-        decision.allowed = state is not None
         decision.retry_after = status.retry_after
+        decision.allowed = not status.retry_after
         decision.limits = [status]
         return decision
 
@@ -87,7 +85,7 @@ class _Several:
             status = LimitStatus()
             statuses.append(status)
             state = take(None if entry is None else entry.value, cost, now, status)
-            if state is None:
+            if status.retry_after:
                 refused = True
             found.append((key, entry, state))
         if refused:
@@ -108,7 +106,10 @@ class _Several:
     def _keep_all(self, found: Sequence[Any], statuses: Sequence[LimitStatus], cost: int, now: float) -> None:
         """Spend nothing, where a limit refused, and say how those stand that would have let it pass."""
         for (_, entry, state), status, (_, take) in zip(found, statuses, self._takes, strict=True):
-            if state is not None:
+            if not status.retry_after:
                 if self._take_back is not None and cost:
                     self._take_back(state, cost)
-                take(None if entry is None else entry.value, 0, now, status)
+                state = take(None if entry is None else entry.value, 0, now, status)  # noqa: PLW2901 - not the spent one
+            if entry is not None:
+                entry.value = state
+                entry.expires_at = now + status.reset_after

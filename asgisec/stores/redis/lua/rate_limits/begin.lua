@@ -7,6 +7,8 @@ local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local cost = tonumber(ARGV[1])
 local TOLERANCE = 1e-6
 
+-- A clock that was set back, or is another server's, must not close a limit for the time it went back: what lies in the
+-- future is written anew as now.
 local function write(key, seconds, packed)
   redis.call('SET', key, packed, 'PX', math.max(1, math.ceil(seconds * 1000)))
 end

@@ -6,6 +6,7 @@ local function look(key, amount, period)
     ends = start + period - now
     if ends > period then
       start, ends = now, period
+      write(key, ends, struct.pack('<dd', start, spent))
     elseif ends <= 0 then
       start, spent, ends = now, 0, period
     end

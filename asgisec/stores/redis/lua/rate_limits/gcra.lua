@@ -3,7 +3,8 @@ local function look(key, amount, period)
   local kept, level = redis.call('GET', key), 0
   if kept then
     local at, was = struct.unpack('<dd', kept)
-    level = at < now and math.max(0, was - (now - at) * (amount / period)) or was
+    level = math.max(0, was - math.max(0, now - at) * (amount / period))
+    if at > now then write(key, period, struct.pack('<dd', now, level)) end
   end
   local wait = 0
   if level + cost > amount + TOLERANCE then

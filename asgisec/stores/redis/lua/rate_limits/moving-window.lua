@@ -16,6 +16,14 @@ local function look(key, amount, period)
   end
   if not first then return {at, 0, 0}, amount, 0, cost > amount and period or 0 end
   local last = entry(key, -1)
+  if last[1] > at then
+    for place = 0, redis.call('LLEN', key) - 1 do
+      local kept = entry(key, place)
+      redis.call('LSET', key, place, struct.pack('<ddd', math.min(kept[1], at), kept[2], kept[3]))
+    end
+    redis.call('PEXPIRE', key, math.ceil((at - now + period) * 1000))
+    last[1] = at
+  end
   local before = first[3] - first[2]
   local left, wait = amount - (last[3] - before), 0
   if cost > amount then
@@ -27,9 +35,9 @@ local function look(key, amount, period)
       local middle = math.floor((low + high) / 2)
       if left + entry(key, middle)[3] - before >= cost then high = middle else low = middle + 1 end
     end
-    wait = math.min(entry(key, low)[1], at) - since
+    wait = entry(key, low)[1] - since
   end
-  return {at, last[3], before, last}, left, math.min(last[1], at) - since, wait
+  return {at, last[3], before, last}, left, last[1] - since, wait
 end
 
 local function spend(key, state, amount, period)

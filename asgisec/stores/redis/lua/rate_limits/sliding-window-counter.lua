@@ -21,9 +21,11 @@ local function look(key, amount, period)
       start, current, before, gone = start + period, 0, current, gone - period
     elseif gone < 0 then
       start, gone = now, 0
+      write(key, 2 * period, struct.pack('<ddd', start, current, before))
     end
   end
   local left, reset = stands(current, before, gone, amount, period)
+  if left == amount then start, before, gone, reset = now, 0, 0, 0 end  -- nothing counts any more
   local wait, free = 0, amount - cost
   if cost > left then
     if free < 0 then
