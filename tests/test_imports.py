@@ -33,7 +33,7 @@ EXTERNAL = {
     "fastapi": ("integrations.fastapi",),
     "hiredis": ("stores.redis",),
     "jwt": ("tokens",),
-    "limits": ("policies.rate_limit", "stores.limits"),
+    "limits": ("policies.rate_limit", "stores.limits", "stores.protocols"),
     "litestar": ("inputs.litestar", "integrations.litestar"),
     "nh3": ("inputs",),
     "pydantic": ("inputs", "integrations.fastapi"),
@@ -255,7 +255,7 @@ NAMES = {
         "TokenEndpoint",
     ],
     "asgisec.policy": ["Answer", "Exchange", "Exempt", "Policy", "Verdict"],
-    "asgisec.stores": ["MemoryStore", "RedisStore", "SQLStore", "open_store"],
+    "asgisec.stores": ["LimitsStore", "MemoryStore", "RedisStore", "SQLStore", "open_store"],
     "asgisec.credentials": [
         "APIKeyRecord",
         "APIKeys",

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asgisec.stores._opening import open_store
+    from asgisec.stores.limits import LimitsStore
     from asgisec.stores.memory import MemoryStore
     from asgisec.stores.redis import RedisStore
     from asgisec.stores.sqlalchemy import SQLStore
 
-__all__ = ["MemoryStore", "RedisStore", "SQLStore", "open_store"]
+__all__ = ["LimitsStore", "MemoryStore", "RedisStore", "SQLStore", "open_store"]
 
 _PLACES = {
+    "LimitsStore": "asgisec.stores.limits",
     "MemoryStore": "asgisec.stores.memory",
     "RedisStore": "asgisec.stores.redis",
     "SQLStore": "asgisec.stores.sqlalchemy",
