@@ -71,9 +71,9 @@ class Quotas:
         if not self._state:
             return self._older(statuses) if self._legacy else ()
         values: list[int] = []
-        for _, remaining, reset_after in statuses:
-            values.append(remaining)
-            values.append(ceil(reset_after))
+        for status in statuses:
+            values.append(status.remaining)
+            values.append(ceil(status.reset_after))
         if at_most is not None:
             values[1::2] = [min(seconds, at_most) for seconds in values[1::2]]
         pairs = (self._constant, (wire.STATE, self._state % tuple(values)))
