@@ -225,6 +225,7 @@ def test_the_reasons_are_a_closed_set() -> None:
 
 # The refusals of credentials, limits and stores: the tests of each provoke them, and name them.
 _OF_CREDENTIALS_AND_LIMITS = {
+    "breach_unchecked",
     "fetch_failed",
     "insufficient_scope",
     "invalid",
@@ -233,7 +234,9 @@ _OF_CREDENTIALS_AND_LIMITS = {
     "limit_cost",
     "limit_key",
     "limit_undecided",
+    "login_held_back",
     "no_credential",
+    "password_too_long",
     "queue_full",
     "revocation_unchecked",
     "store_unavailable",
@@ -265,6 +268,7 @@ def test_the_page_lists_the_reasons() -> None:
         *CASES,
         *of_inputs,
         *of_limits,
+        ("sys_monitor_disabled", "breach_unchecked"),
         ("input_validation_fail", "content_too_large"),
         ("authz_fail", "refused"),
     }
