@@ -1,16 +1,36 @@
-"""Litestar: the pass goes around its ASGI handler; listed middleware it would build once per route."""
+"""Litestar: the pass goes around its ASGI handler; listed middleware it would build once per route.
+
+A guard of `asgisec.auth` stands on a handler, a controller, a router or the application:
+
+    @get("/users", guards=[guarded(auth.require("users:read"))])
+    async def users(principal: Principal) -> list[str]: ...
+
+    app = install(Litestar([users], plugins=[GuardPlugin()]), RequestID())
+
+`GuardPlugin` gives handlers their `principal`, and says in the OpenAPI document what each route asks for.
+"""
+
+from typing import Any, cast
 
 from litestar import Litestar
+from litestar.config.app import AppConfig
+from litestar.di import Provide
 from litestar.enums import ScopeType
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.plugins import InitPlugin, ReceiveRoutePlugin
+from litestar.routes import BaseRoute, HTTPRoute
+from litestar.types import Guard as LitestarGuard
 from litestar.types import Scope
 
 from asgisec._lifespan import close_all
-from asgisec.errors import SecurityError
+from asgisec.auth import APIKeyAuth, Authenticator, Guard, Principal
+from asgisec.errors import ConfigError, SecurityError, Unauthenticated
 from asgisec.integrations._check import checked
 from asgisec.integrations.installation import Installation
 from asgisec.stack import refuse
 
-__all__ = ["install"]
+__all__ = ["GuardPlugin", "guarded", "install"]
 
 
 def install(app: Litestar, installation: Installation) -> None:
@@ -40,3 +60,63 @@ def _is_handled(error: SecurityError, scope: Scope) -> bool:
     route = scope.get("route_handler")
     handlers = scope["litestar_app"].exception_handlers if route is None else route.resolve_exception_handlers()
     return any(kind in handlers for kind in type(error).__mro__ if issubclass(kind, SecurityError))
+
+
+def guarded(guard: Guard) -> LitestarGuard:
+    """Return a guard as Litestar takes it in `guards=`.
+
+    Raises:
+        ConfigError: That is no guard.
+    """
+    if not isinstance(guard, Guard):
+        raise ConfigError("guarded(guard)", guard, 'write a guard, such as auth.require("users:read")')
+    # It is one as it is: only, Litestar asks for a function that returns nothing, and ours returns the principal.
+    return cast("LitestarGuard", guard)
+
+
+class GuardPlugin(InitPlugin, ReceiveRoutePlugin):
+    """Give handlers their `principal`, and the OpenAPI document the security of each route."""
+
+    def __init__(self) -> None:
+        self._schemes: dict[str, SecurityScheme] = {}
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Add the dependency, and a place for security schemes, which routes fill as they come."""
+        app_config.dependencies = {"principal": Provide(_principal, sync_to_thread=False), **app_config.dependencies}
+        if app_config.openapi_config is not None:
+            components = app_config.openapi_config.components
+            listed = components if isinstance(components, list) else [components]
+            # Put together when the document is asked for: all routes have come by then.
+            app_config.openapi_config.components = [*listed, Components(security_schemes=self._schemes)]  # type: ignore[arg-type]  # a Reference may stand there, too
+        return app_config
+
+    def receive_route(self, route: BaseRoute) -> None:
+        """Read the guards of a route."""
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                self._describe(handler)
+
+    def _describe(self, handler: HTTPRouteHandler) -> None:
+        asked: list[Any] = handler.resolve_guards()
+        guards = [guard for guard in asked if isinstance(guard, Guard)]
+        if not guards or handler.security is not None:
+            return
+        # Each list entry is one way in (OpenAPI 3.1); of several guards the last, closest one, says which.
+        needed = [*dict.fromkeys(scope for guard in guards for scope in guard.scopes)]
+        handler.security = [{part.scheme: needed} for part in guards[-1].authenticator.parts]
+        for part in guards[-1].authenticator.parts:
+            self._schemes.setdefault(part.scheme, _scheme_of(part))
+
+
+def _scheme_of(part: Authenticator) -> SecurityScheme:
+    if isinstance(part, APIKeyAuth):
+        return SecurityScheme(type="apiKey", name=part.header, security_scheme_in="header")
+    return SecurityScheme(type="http", scheme=part.challenge_scheme.lower())
+
+
+def _principal(scope: Scope) -> Principal:
+    state = scope.get("state") or {}
+    principal: Principal | None = state.get("principal")
+    if principal is None:
+        raise Unauthenticated
+    return principal

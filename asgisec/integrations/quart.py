@@ -1,13 +1,65 @@
-"""Quart: the pass goes where Quart asks for middleware, around `asgi_app`."""
+"""Quart: the pass goes where Quart asks for middleware, around `asgi_app`; guards are decorators of views.
 
-from quart import Quart, has_websocket_context, request, websocket
+    @app.get("/users")
+    @guarded(auth.require("users:read"))
+    async def users() -> str:
+        return f"for {current_principal.subject}"
 
-from asgisec.errors import SecurityError
+`await guard(request)` and `await guard(websocket)` work in a view, too.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any, ParamSpec
+
+from quart import Quart, current_app, g, has_websocket_context, request, websocket
+from werkzeug.local import LocalProxy
+
+from asgisec.auth import Guard, Principal
+from asgisec.errors import ConfigError, SecurityError
 from asgisec.integrations._check import checked
 from asgisec.integrations.installation import Installation
 from asgisec.stack import refuse
 
-__all__ = ["install"]
+__all__ = ["current_principal", "guarded", "install"]
+
+P = ParamSpec("P")
+
+
+def guarded(guard: Guard) -> Callable[[Callable[P, Any]], Callable[P, Awaitable[Any]]]:
+    """Let only those call a view whom a guard lets pass; write it below the route. A plain function runs in a thread.
+
+    Raises:
+        ConfigError: That is no guard.
+    """
+    if not isinstance(guard, Guard):
+        raise ConfigError("guarded(guard)", guard, 'write a guard, such as auth.require("users:read")')
+
+    def decorate(view: Callable[P, Any]) -> Callable[P, Awaitable[Any]]:
+        @wraps(view)
+        async def call(*args: P.args, **options: P.kwargs) -> Any:
+            g.asgisec_principal = await guard(_scope())
+            run = view if iscoroutinefunction(view) else current_app.ensure_async(view)
+            return await run(*args, **options)
+
+        return call
+
+    return decorate
+
+
+def _scope() -> Any:
+    return websocket.scope if has_websocket_context() else request.scope
+
+
+def _current() -> Principal | None:
+    """Return whom the view's own guard let pass; without one, whom the application knows the caller as."""
+    found: Principal | None = g.get("asgisec_principal")
+    return (_scope().get("state") or {}).get("principal") if found is None else found
+
+
+current_principal: Any = LocalProxy(_current)
+"""Who is calling the view that runs; `None`, compared by `==`, where that is not known."""
 
 
 def install(app: Quart, installation: Installation) -> None:
@@ -25,6 +77,5 @@ def install(app: Quart, installation: Installation) -> None:
 
 
 def _refuse(error: SecurityError) -> tuple[str, int]:
-    scope = websocket.scope if has_websocket_context() else request.scope
-    refuse(scope, error)
+    refuse(_scope(), error)
     return "", error.status_code
