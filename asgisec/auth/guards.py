@@ -147,10 +147,10 @@ class Guard:
         """
         granted = principal.scopes
         if not self._needed <= granted and any(spellings(scope).isdisjoint(granted) for scope in self._scopes):
-            raise _lacking(principal, "insufficient_scope")
+            raise _told(InsufficientScope(), principal)
         # Nothing else that counts as true: to let pass is to open.
         if self._where is not None and self._where(principal) is not True:
-            raise _lacking(principal, "not_allowed")
+            raise _told(InsufficientScope(reason="not_allowed"), principal)
 
     def wrap(self, app: ASGIApp) -> SecurityMiddleware:
         """Return an application that only those reach whom this guard lets pass."""
@@ -187,8 +187,7 @@ class Guard:
         return cast("Callable[P, T]", guarded)
 
 
-def _lacking(principal: Principal, reason: str) -> InsufficientScope:
-    error = InsufficientScope(reason=reason)
+def _told(error: InsufficientScope, principal: Principal) -> InsufficientScope:
     error.credential = principal.scheme
     return error
 

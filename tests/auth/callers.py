@@ -117,7 +117,11 @@ def open_socket(app: App, *headers: Pair, path: str = "/", **extra: Any) -> Reco
 
 
 def events_of(caplog: Any) -> list[SecurityEvent]:
-    return [record.event for record in caplog.records if record.name == "asgisec.events" and record.levelno >= logging.WARNING]
+    return [
+        record.event
+        for record in caplog.records
+        if record.name == "asgisec.events" and record.levelno >= logging.WARNING
+    ]
 
 
 __all__ = [

@@ -141,7 +141,7 @@ EITHER: dict[str, tuple[list[Pair], int, str | None]] = {
     "a weak token is not helped by a strong key": (
         [bearer(token("")), api_key("good")],
         403,
-        f'{LACKING.replace(" users:write", "")}, {CHALLENGE_FOR_KEYS}',
+        f"{LACKING.replace(' users:write', '')}, {CHALLENGE_FOR_KEYS}",
     ),
     "a weak key": ([api_key("weak")], 403, f"Bearer, {CHALLENGE_FOR_KEYS}, {LACKS}"),
     "another scheme and a key": ([("authorization", "Basic dTpw"), api_key("good")], 200, None),
