@@ -76,8 +76,10 @@ async def identify(
     """
     known: Known | None = scope.get(KNOWN_KEY)
     headers = scope["headers"]
-    if known is None or (known.headers is not headers and known.headers != headers):
+    if known is None or not _same(known.headers, headers):
         known = scope[KNOWN_KEY] = Known(headers)
+    else:
+        known.headers = headers
     principal = known.principals.get(authenticator)
     if principal is not None:
         return principal
@@ -115,12 +117,17 @@ def seen_by(scope: MutableMapping[str, Any]) -> Exchange:
         BadRequest: A header that may come once only was repeated.
     """
     exchange = exchange_of(scope)
-    if exchange is not None and exchange.scope["headers"] is scope["headers"]:
+    if exchange is not None and _same(exchange.scope["headers"], scope["headers"]):
         return exchange
     headers, contradictory = join_repeated(scope["headers"])
     if contradictory:
         raise BadRequest("A header that may come once only was repeated.", reason="repeated_header")
     return Exchange(dict(scope), headers, _nothing)
+
+
+def _same(one: list[Pair], other: list[Pair]) -> bool:
+    # Starlette puts a copy into the scope when somebody looks at a request's headers.
+    return one is other or one == other
 
 
 async def _nothing() -> None:

@@ -3,18 +3,20 @@
 A guard of `asgisec.auth` stands on a handler, a controller, a router or the application:
 
     @get("/users", guards=[guarded(auth.require("users:read"))])
-    async def users(principal: Principal) -> list[str]: ...
+    async def users(request: Request) -> str:
+        return principal_of(request).subject
 
     app = install(Litestar([users], plugins=[GuardPlugin()]), RequestID())
 
-`GuardPlugin` gives handlers their `principal`, and says in the OpenAPI document what each route asks for.
+`GuardPlugin` says in the OpenAPI document what each route asks for.
 """
 
+from copy import copy
 from typing import Any, cast
 
 from litestar import Litestar
 from litestar.config.app import AppConfig
-from litestar.di import Provide
+from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import Components, SecurityScheme
@@ -30,7 +32,7 @@ from asgisec.integrations._check import checked
 from asgisec.integrations.installation import Installation
 from asgisec.stack import refuse
 
-__all__ = ["GuardPlugin", "guarded", "install"]
+__all__ = ["GuardPlugin", "guarded", "install", "principal_of"]
 
 
 def install(app: Litestar, installation: Installation) -> None:
@@ -74,20 +76,32 @@ def guarded(guard: Guard) -> LitestarGuard:
     return cast("LitestarGuard", guard)
 
 
+def principal_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Principal:
+    """Return who is calling, in a handler behind a guard or behind `Authentication`.
+
+    Raises:
+        Unauthenticated: Nobody has asked: no guard stands before the handler.
+    """
+    principal: Principal | None = (connection.scope.get("state") or {}).get("principal")
+    if principal is None:
+        raise Unauthenticated
+    return principal
+
+
 class GuardPlugin(InitPlugin, ReceiveRoutePlugin):
-    """Give handlers their `principal`, and the OpenAPI document the security of each route."""
+    """Say in the OpenAPI document what each route asks for: its guards, and those above it."""
 
     def __init__(self) -> None:
         self._schemes: dict[str, SecurityScheme] = {}
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        """Add the dependency, and a place for security schemes, which routes fill as they come."""
-        app_config.dependencies = {"principal": Provide(_principal, sync_to_thread=False), **app_config.dependencies}
+        """Make a place for security schemes, which routes fill as they come."""
         if app_config.openapi_config is not None:
-            components = app_config.openapi_config.components
-            listed = components if isinstance(components, list) else [components]
+            # A copy: where nobody writes one, all applications of a process have the same.
+            config = app_config.openapi_config = copy(app_config.openapi_config)
+            listed = config.components if isinstance(config.components, list) else [config.components]
             # Put together when the document is asked for: all routes have come by then.
-            app_config.openapi_config.components = [*listed, Components(security_schemes=self._schemes)]  # type: ignore[arg-type]  # a Reference may stand there, too
+            config.components = [*listed, Components(security_schemes=self._schemes)]  # type: ignore[arg-type]  # a Reference may stand there, too
         return app_config
 
     def receive_route(self, route: BaseRoute) -> None:
@@ -112,11 +126,3 @@ def _scheme_of(part: Authenticator) -> SecurityScheme:
     if isinstance(part, APIKeyAuth):
         return SecurityScheme(type="apiKey", name=part.header, security_scheme_in="header")
     return SecurityScheme(type="http", scheme=part.challenge_scheme.lower())
-
-
-def _principal(scope: Scope) -> Principal:
-    state = scope.get("state") or {}
-    principal: Principal | None = state.get("principal")
-    if principal is None:
-        raise Unauthenticated
-    return principal

@@ -176,20 +176,23 @@ class Peer:
         self.told: list[Message] = []
         self.seen: list[Message] = []
         self.incoming: list[Message] = [{"type": "websocket.connect"}]
+        self.arrived = anyio.Event()
         self.policy = Authentication(Named(end), clock=lambda: next(times))
 
     def run(self, app: App, *, backend: str, send: Callable[[Message], Any] | None = None, **extra: Any) -> None:
         async def receive() -> Message:
-            if self.incoming:
-                return self.incoming.pop(0)
-            await anyio.sleep_forever()
-            raise AssertionError
+            while not self.incoming:
+                self.arrived = anyio.Event()
+                await self.arrived.wait()
+            return self.incoming.pop(0)
 
         async def keep(message: Message) -> None:
             await anyio.lowlevel.checkpoint()
             self.told.append(message)
             if send is not None:
                 send(message)
+            for _ in range(3):
+                await anyio.lowlevel.checkpoint()
 
         async def main() -> None:
             with anyio.fail_after(10):
@@ -197,6 +200,10 @@ class Peer:
                 await linted(SecurityMiddleware(app, self.policy))(scope, receive, keep)
 
         anyio.run(main, backend=backend)
+
+    def say(self, text: str) -> None:
+        self.incoming.append({"type": "websocket.receive", "text": text})
+        self.arrived.set()
 
     @property
     def types(self) -> list[str]:
@@ -264,20 +271,27 @@ class TestEnd:
         assert peer.told[1:] == [CLOSED]
 
     def test_what_comes_at_that_moment_is_not_read(self, backend: str) -> None:
-        times = [0.0, 0.0]
-        peer = Peer(iter(lambda: times[0], None))
+        peer = Peer(soon())
 
         async def app(scope: Message, receive: Any, send: Any) -> None:
             await receive()
             await send({"type": "websocket.accept"})
-            times[0] = 100.0
-            peer.seen.append(await receive())
-            peer.incoming.append({"type": "websocket.receive", "text": "too late"})
+            peer.seen += [await receive(), await receive()]
+
+        peer.run(app, backend=backend, send=lambda message: peer.say("too late") if "code" in message else None)
+        assert [message["type"] for message in peer.seen] == ["websocket.disconnect"] * 2
+
+    def test_what_comes_before_is_read(self, backend: str) -> None:
+        peer = Peer(never())
+
+        async def app(scope: Message, receive: Any, send: Any) -> None:
+            await receive()
+            await send({"type": "websocket.accept"})
+            peer.say("in time")
             peer.seen.append(await receive())
 
-        times[0] = 99.99
         peer.run(app, backend=backend)
-        assert [message["type"] for message in peer.seen] == ["websocket.disconnect"] * 2
+        assert peer.seen == [{"type": "websocket.receive", "text": "in time"}]
 
     def test_a_handshake_that_takes_longer_is_denied(self, backend: str) -> None:
         peer = Peer(soon())
