@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from asgisec.auth._known import identify
+from asgisec.auth._known import first_look, keep
 from asgisec.auth.principal import Principal
 from asgisec.auth.scopes import GrantedScopes
 from asgisec.errors import InvalidToken, SecurityError
 from asgisec.policy import ASGIApp, Exchange, Policy
 
 if TYPE_CHECKING:
+    from asgisec.auth.authenticators import Authenticator
     from asgisec.auth.guards import Guard
 
 __all__ = ["ANONYMOUS", "Admission", "admit"]
@@ -67,22 +68,29 @@ class Admission(Policy):
         """Refuse who may not."""
         guard = self.guard
         try:
-            principal = await identify(guard.authenticator, exchange.scope, exchange)
+            principal = await first_look(guard.authenticator, exchange)
             if principal is None:
                 return guard.authenticator.unauthenticated()
             guard.check(principal)
         except SecurityError as error:
             return guard.authenticator.challenged(error, guard.scopes)
-        admit(exchange, principal, self, self.clock)
+        admit(exchange, guard.authenticator, principal, self, self.clock)
         return None
 
 
-def admit(exchange: Exchange, principal: Principal | None, policy: Policy, clock: Callable[[], float]) -> None:
+def admit(
+    exchange: Exchange,
+    authenticator: "Authenticator",
+    principal: Principal | None,
+    policy: Policy,
+    clock: Callable[[], float],
+) -> None:
     """Say who is calling to the application, and to the policies; end a WebSocket with its credential."""
     scope = exchange.scope
     if principal is None:
         scope["user"], scope["auth"] = ANONYMOUS, _NOTHING_GRANTED
         return
+    keep(authenticator, scope, principal)
     state = scope.get("state")
     if state is None:
         state = scope["state"] = {}

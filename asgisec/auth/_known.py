@@ -4,7 +4,7 @@ What is known stands in the scope. It holds for the headers it was found with: a
 another request into the application, is authenticated anew.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asgisec.auth.authenticators import Authenticator
     from asgisec.auth.principal import Principal
 
-__all__ = ["KNOWN_KEY", "Known", "identify", "seen_by"]
+__all__ = ["KNOWN_KEY", "Known", "first_look", "identify", "keep", "seen_by"]
 
 KNOWN_KEY = "asgisec.auth"
 
@@ -36,10 +36,11 @@ class Known:
 
     __slots__ = ("headers", "outcomes", "principals")
 
-    def __init__(self, headers: list[Pair]) -> None:
+    outcomes: "dict[Authenticator, _Outcome]"
+
+    def __init__(self, headers: list[Pair], principals: "dict[Authenticator, Principal]") -> None:
         self.headers = headers
-        self.principals: dict[Authenticator, Principal] = {}
-        self.outcomes: dict[Authenticator, _Outcome] = {}
+        self.principals = principals
 
 
 class _Outcome:
@@ -61,6 +62,26 @@ class _Outcome:
         return self.done
 
 
+def first_look(authenticator: "Authenticator", exchange: Exchange) -> "Awaitable[Principal | None]":
+    """Look at a request for a policy: as `identify`, at less than half its cost where nobody has asked before.
+
+    Nobody can ask beside a policy, since the request has not reached anything else; and what it refuses goes no
+    further. Who was found is to be kept, by `keep`.
+    """
+    if KNOWN_KEY in exchange.scope:
+        return identify(authenticator, exchange.scope, exchange)
+    return authenticator.authenticate(exchange)
+
+
+def keep(authenticator: "Authenticator", scope: MutableMapping[str, Any], principal: "Principal") -> None:
+    """Keep who a policy found."""
+    known: Known | None = scope.get(KNOWN_KEY)
+    if known is None:
+        scope[KNOWN_KEY] = Known(scope["headers"], {authenticator: principal})
+    else:
+        known.principals[authenticator] = principal
+
+
 async def identify(
     authenticator: "Authenticator", scope: MutableMapping[str, Any], exchange: Exchange | None = None
 ) -> "Principal | None":
@@ -77,12 +98,14 @@ async def identify(
     known: Known | None = scope.get(KNOWN_KEY)
     headers = scope["headers"]
     if known is None or not _same(known.headers, headers):
-        known = scope[KNOWN_KEY] = Known(headers)
+        known = scope[KNOWN_KEY] = Known(headers, {})
     else:
         known.headers = headers
     principal = known.principals.get(authenticator)
     if principal is not None:
         return principal
+    if not hasattr(known, "outcomes"):
+        known.outcomes = {}
     while (outcome := known.outcomes.get(authenticator)) is not None:
         if await outcome.is_done():
             return known.principals.get(authenticator)

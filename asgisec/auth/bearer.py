@@ -14,7 +14,7 @@ from asgisec.policy import Exchange
 
 __all__ = ["BearerAuth", "Verified", "Verifier"]
 
-_KEPT = 4096  # principals of tokens that the verifier remembers, as it does by default
+_KEPT = 1024  # headers that were good are kept, with what came of them; a kilobyte each
 _LOOPBACK = ("http://localhost", "http://127.0.0.1", "http://[::1]")
 
 
@@ -97,7 +97,7 @@ class BearerAuth(Authenticator):
         self.declared = declared_scopes("BearerAuth(scopes=)", scopes)
         metadata = realm_of("BearerAuth(resource_metadata=)", resource_metadata)
         self._constant = (*realm_of("BearerAuth(realm=)", realm), *metadata)
-        self._principals: dict[int, Principal] = {}
+        self._seen: dict[bytes, tuple[str, Principal]] = {}
 
     def __repr__(self) -> str:
         return "BearerAuth(...)"
@@ -117,7 +117,8 @@ class BearerAuth(Authenticator):
         value = exchange.headers.get(b"authorization")
         scope = exchange.scope
         try:
-            token = None if value is None else bearer_token(value)
+            seen = None if value is None else self._seen.get(value)
+            token = seen[0] if seen is not None else None if value is None else bearer_token(value)
             if scope["type"] == "websocket" and self._subprotocol is not None:
                 token = self._at_handshake(exchange, token, self._subprotocol)
         except ValueError:
@@ -129,10 +130,15 @@ class BearerAuth(Authenticator):
             raise _twice()
         claims = await self._verify(token)
         # A verifier that remembers a token gives the same claims each time, and they cannot be changed.
-        principal = self._principals.get(id(claims))
-        if principal is not None and principal.claims is claims:
-            return principal
-        return self._principal(claims)
+        if seen is not None and seen[1].claims is claims:
+            return seen[1]
+        principal = self._principal(claims)
+        if value is not None:
+            # Only of tokens that were good, so that nobody else can fill it.
+            if len(self._seen) >= _KEPT:
+                self._seen.clear()
+            self._seen[value] = (token, principal)
+        return principal
 
     def _at_handshake(self, exchange: Exchange, token: str | None, marker: str) -> str | None:
         value = exchange.headers.get(b"sec-websocket-protocol")
@@ -153,11 +159,7 @@ class BearerAuth(Authenticator):
         if not subject:
             raise InvalidToken(reason="claim_missing")
         scopes = said.scopes if self._policy is None or self._roles is None else said.scopes | self._of_roles(claims)
-        principal = Principal(subject, scopes, self.scheme, claims, said.token_id)
-        if len(self._principals) >= _KEPT:
-            self._principals.clear()
-        self._principals[id(claims)] = principal
-        return principal
+        return Principal(subject, scopes, self.scheme, claims, said.token_id)
 
     def _of_roles(self, claims: Mapping[str, Any]) -> frozenset[str]:
         found = self._roles(claims) if callable(self._roles) else claims.get(str(self._roles))

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from asgisec.auth._admission import admit
-from asgisec.auth._known import identify
+from asgisec.auth._known import first_look
 from asgisec.auth.authenticators import Authenticator
 from asgisec.errors import ConfigError, SecurityError
 from asgisec.policies._options import a_bool
@@ -46,7 +46,7 @@ class Authentication(Policy):
     exempt: Sequence[str] | Callable[[Exchange], bool] = ()
     dry_run: bool = False
     clock: Callable[[], float] = field(default=time.time, repr=False)
-    _exempt: Exempt = field(init=False, repr=False, compare=False)
+    _exempt: Exempt | None = field(init=False, repr=False, compare=False)
 
     provides = ("principal",)
 
@@ -62,20 +62,20 @@ class Authentication(Policy):
         for name, value in {
             "exempt": self.exempt if callable(self.exempt) else tuple(self.exempt),
             "closes": tuple(self.authenticator.closes),
-            "_exempt": exempt,
+            "_exempt": exempt or None,
         }.items():
             object.__setattr__(self, name, value)
 
     async def on_request(self, exchange: Exchange) -> SecurityError | None:
         """Refuse who is nobody, and what is not good."""
         principal = None
-        if not (self._exempt and self._exempt(exchange)):
+        if self._exempt is None or not self._exempt(exchange):
             authenticator = self.authenticator
             try:
-                principal = await identify(authenticator, exchange.scope, exchange)
+                principal = await first_look(authenticator, exchange)
             except SecurityError as error:
                 return authenticator.challenged(error)
             if principal is None and self.required:
                 return authenticator.unauthenticated()
-        admit(exchange, principal, self, self.clock)
+        admit(exchange, self.authenticator, principal, self, self.clock)
         return None

@@ -66,9 +66,20 @@ class TestBearer:
         auth = BearerAuth(Says(lambda: Said(sub="user-1")))
 
         async def many() -> None:
-            for _ in range(_KEPT + 10):
-                await auth.authenticate(exchange(bearer("x")))
-                assert len(auth._principals) <= _KEPT
+            for number in range(_KEPT + 10):
+                await auth.authenticate(exchange(bearer(f"x{number}")))
+            assert len(auth._seen) == 10
+
+        anyio.run(many)
+
+    def test_of_what_is_refused_nothing_is_kept(self) -> None:
+        auth = bearer_auth()
+
+        async def many() -> None:
+            for number in range(10):
+                with pytest.raises(InvalidToken):
+                    await auth.authenticate(exchange(bearer(f"x{number}")))
+            assert auth._seen == {}
 
         anyio.run(many)
 
