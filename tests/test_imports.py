@@ -47,6 +47,7 @@ EXTERNAL = {
     "starlette.requests": ("auth.guards", "policies.rate_limit.guard"),
     "starlette.responses": ("inputs.serving",),
     "starlette.types": ("inputs.serving",),
+    "werkzeug": ("integrations.quart",),
     "zxcvbn": ("credentials.password_policy",),
 }
 
@@ -234,6 +235,8 @@ NAMES = {
     ],
     "asgisec.inputs.litestar": ["ValidatedTextPlugin"],
     "asgisec.integrations.fastapi": ["DocsPages", "SecurityGuard", "auth_router", "docs_page", "install"],
+    "asgisec.integrations.litestar": ["GuardPlugin", "guarded", "install", "principal_of"],
+    "asgisec.integrations.quart": ["current_principal", "guarded", "install"],
     "asgisec.middleware": [
         "AuthenticationMiddleware",
         "CORSMiddleware",

@@ -14,6 +14,7 @@ import asgisec
 from asgisec import (
     CORS,
     HSTS,
+    Authentication,
     CrossOriginProtection,
     HTTPSOnly,
     RateLimit,
@@ -45,6 +46,7 @@ _REQUIRED = inspect.Parameter.empty
 _OPTIONS: dict[str, list[type[Any]]] = {
     "request-id.md": [RequestID],
     "trusted-hosts.md": [TrustedHosts],
+    "authentication.md": [Authentication],
     "cors.md": [CORS],
     "security-headers.md": [SecurityHeaders, HSTS],
     "trusted-proxies.md": [TrustedProxies],
@@ -156,7 +158,7 @@ def test_the_hooks() -> None:
 
 
 def test_the_exchange() -> None:
-    of_the_pass = {"names", "outer", "receive", "refusal", "refused_by", "added", "sinks"}
+    of_the_pass = {"names", "outer", "receive", "refusal", "refused_by", "added", "sinks", "around", "subprotocol", "replace"}
     members = {*vars(Exchange), *Exchange.__annotations__, "scope", "headers", "memo"} - of_the_pass
     assert _listed("The exchange") == {name for name in members if not name.startswith("_")}
 

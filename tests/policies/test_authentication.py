@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from asgisec import CORS, Authentication, RequestID, SecurityMiddleware, install, secure
+from asgisec import CORS, Authentication, RequestID, RequestLimits, SecurityMiddleware, install, secure
 from asgisec.auth import Principal
 from asgisec.errors import ConfigError, KeysUnavailable, StoreUnavailable
 from asgisec.middleware import AuthenticationMiddleware, CORSMiddleware
@@ -165,8 +165,9 @@ class TestOrder:
         answer = ask(app, ("origin", self.ORIGIN))
         assert (answer.status, answer.values("access-control-allow-origin")) == (401, [self.ORIGIN])
 
-    def test_it_comes_last_of_what_is_recommended(self) -> None:
-        assert RECOMMENDED_ORDER[-1][0] is Authentication
+    def test_it_stands_where_it_is_recommended(self) -> None:
+        kinds = [kind for kind, _ in RECOMMENDED_ORDER]
+        assert kinds.index(CORS) < kinds.index(RequestLimits) < kinds.index(Authentication)
 
     def test_what_needs_a_principal_stands_behind_it(self) -> None:
         class ByPrincipal(Policy):
