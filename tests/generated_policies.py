@@ -243,6 +243,7 @@ def _rate_limits(draw: st.DrawFn) -> RateLimit:
         cost=draw(st.sampled_from([1, 1, 2])),
         headers=draw(st.sampled_from(["ietf", "ietf", None])),  # the older ones tell the time
         name=draw(st.sampled_from([None, "other"])),
+        max_concurrent=draw(st.sampled_from([None, None, 1, 5])),
         messages=draw(st.sampled_from(["1/hour", "9/hour"])),
         clock=clock,
         dry_run=draw(_rehearsed),

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import pytest
 
 from asgisec import CORS, Exchange, Policy, RateLimit, Rule, SecurityMiddleware, by_api_key, by_client, by_principal
 from asgisec.errors import ConfigError, OriginNotAllowed
-from asgisec.stores import MemoryStore
-from tests.apps import opaque
-from tests.asgi import answering, request, websocket
+from asgisec.stores import MemoryStore, RedisStore
+from tests import valkey
+from tests.apps import no_message, opaque
+from tests.asgi import answering, request, scope_of, websocket
 from tests.policies.rate_limit.limited import Clock, Limited, left, limited
 
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
@@ -70,6 +72,46 @@ def test_each_client_counts_for_itself() -> None:
     assert [request(made.app, client=(client, 1)).status for client in clients * 2] == [200] * 4 + [429] * 4
     same = ["::ffff:192.0.2.7", "2001:db8::ffff", "2001:DB8:0:1:2:3:4:5"]
     assert [request(made.app, client=(client, 1)).status for client in same] == [429] * 3
+
+
+def test_made_up_addresses_do_not_fill_the_memory() -> None:
+    store = MemoryStore(clock=Clock(), max_entries=50)
+    made = limited("1/minute", "5/hour", store=store)
+    clients = [f"192.0.{n // 200}.{n % 200}" for n in range(600)]
+    assert {request(made.app, client=(client, 1)).status for client in clients} == {200}
+    assert len(store._counts) <= 50
+
+
+@pytest.mark.parametrize("key", ["\ud800", "a\r\nb", "{}", "\x00", "a" * 100_000, ":" * 128])
+@pytest.mark.parametrize("kept", ["memory", "redis"])
+def test_whatever_a_key_is(key: str, kept: str, redis_url: str) -> None:
+    async def run() -> list[int]:
+        redis = RedisStore.from_url(redis_url, prefix=valkey.fresh_prefix(), timeout=10)
+        policy = RateLimit("2/hour", key=lambda exchange: key, store=MemoryStore() if kept == "memory" else redis)
+        app = SecurityMiddleware(answering(), policy)
+        statuses: list[int] = []
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        for _ in range(3):
+            await app(scope_of(), no_message, send)
+        await redis.aclose()
+        return statuses
+
+    assert anyio.run(run) == [200, 200, 429]
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Any:
+    with valkey.server() as url:
+        yield url
+
+
+def test_on_trio() -> None:
+    made = limited("1/minute", max_concurrent=3, messages="1/minute")
+    assert [request(made.app, backend="trio").status for _ in range(2)] == [200, 429]
 
 
 def test_paths_and_methods_count_together() -> None:

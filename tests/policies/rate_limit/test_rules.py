@@ -215,6 +215,11 @@ _PATH = "write an exact path such as '/auth/token', or one that ends in '/*' for
             "Rule(limits=) got '5/fortnight': write limits such as '100/minute', or items of the limits package",
             id="no limit",
         ),
+        pytest.param(
+            {"path": "/a", "limits": ()},
+            "Rule(limits=) got (): name at least one limit, such as '100/minute'",
+            id="no limits",
+        ),
     ],
 )
 def test_what_is_no_rule(options: dict[str, Any], message: str) -> None:
