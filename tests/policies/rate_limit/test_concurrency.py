@@ -275,7 +275,8 @@ class Raising:
     def release(self, *what: Any) -> None:
         raise StoreUnavailable
 
-    spend = lease
+    def spending(self, *what: Any) -> Any:
+        return self.lease
 
 
 def test_a_store_that_raises_at_once() -> None:
@@ -289,7 +290,7 @@ def test_a_store_that_raises_at_once() -> None:
 
 def test_a_store_that_keeps_no_places() -> None:
     class Counting:
-        def spend(self, *what: Any) -> None: ...
+        def spending(self, *what: Any) -> None: ...
 
     store: Any = Counting()
     with pytest.raises(ConfigError, match=r"write a store that keeps places, such as MemoryStore\(\)"):
