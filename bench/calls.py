@@ -50,12 +50,14 @@ class CallGroup:
         cases: The columns: what is worked on, and each variant's call for it. All have the same variants, ours first.
         against: What ours is compared with.
         same: The variants that have to return what ours returns.
+        unit: What the figures are.
     """
 
     name: str
     cases: Mapping[str, Mapping[str, Call]]
     against: Sequence[Against]
     same: Sequence[str] = ()
+    unit: str = "µs per call"
 
     @property
     def variants(self) -> list[str]:

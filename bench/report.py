@@ -42,7 +42,7 @@ def calls_table(outcome: CallOutcome) -> str:
     cases, names = [*outcome.group.cases], outcome.group.variants
     titles = {against: _comparison(against) for against in outcome.group.against}
     width = max(map(len, (*names, *titles.values())))
-    lines = [outcome.group.name, "", _row("µs per call", cases, width)]
+    lines = [outcome.group.name, "", _row(outcome.group.unit, cases, width)]
     taken = {name: [figure.taken for figure in outcome.figures if figure.variant == name] for name in names}
     lines += [_row(name, [f"{value:.2f}" for value in values], width) for name, values in taken.items()]
     for against, title in titles.items():
@@ -127,6 +127,7 @@ def _call_group(outcome: CallOutcome) -> dict[str, Any]:
     return {
         "name": outcome.group.name,
         "rounds": outcome.rounds,
+        "unit": outcome.group.unit,
         "us": [
             {
                 "variant": figure.variant,
