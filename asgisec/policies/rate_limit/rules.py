@@ -102,12 +102,13 @@ class Rules:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = tuple(rules)
         self._exact: dict[str, list[int]] = {}
-        self._below: dict[str, list[int]] = {}
+        self._below: list[tuple[str, int]] = []
         for place, rule in enumerate(self._rules):
             for path in rule.paths:
-                below = path.endswith(_BELOW)
-                kept = self._below if below else self._exact
-                kept.setdefault(_normal(path.removesuffix("*") if below else path), []).append(place)
+                if path.endswith(_BELOW):
+                    self._below.append((path.removesuffix("*"), place))
+                else:
+                    self._exact.setdefault(_normal(path), []).append(place)
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -125,11 +126,10 @@ class Rules:
 
     def _of(self, path: str) -> Iterator[int]:
         yield from self._exact.get(path, ())
-        while self._below:
-            yield from self._below.get(path, ())
-            if path == "/":
-                return
-            path = path.rpartition("/")[0] or "/"
+        if self._below:
+            # By the rules, not by the parents of the path: a client chooses how many parts that has.
+            begun = f"{path.rstrip('/')}/"
+            yield from (place for below, place in self._below if begun.startswith(below))
 
 
 def readings(scope: Mapping[str, Any]) -> Iterable[str]:

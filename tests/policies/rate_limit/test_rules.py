@@ -88,6 +88,12 @@ def test_everything_below(path: str, *, below: bool) -> None:
     assert matches(Rule("/admin/*", limits="5/minute"), path) is below
 
 
+def test_a_path_of_many_parts() -> None:
+    deep = "/a/" * 20_000
+    assert matches(Rule("/a/*", limits="5/minute"), deep)
+    assert not matches(Rule("/b/*", limits="5/minute"), deep, root="/a/a/b")
+
+
 @pytest.mark.parametrize("path", ["/", "/a", "/a/b", "//", ""])
 def test_everything(path: str) -> None:
     assert matches(Rule("/*", limits="5/minute"), path)
