@@ -11,6 +11,7 @@ import redis
 from redis.crc import key_slot
 
 from asgisec.errors import StoreUnavailable
+from asgisec.policies.rate_limit.limiter import STRATEGIES, RateLimiter
 from asgisec.stores import RedisStore
 from asgisec.stores.redis._channel import Channel
 from asgisec.stores.redis._core import Script
@@ -201,3 +202,41 @@ async def test_a_cluster_that_sends_in_circles(nodes: list[Process], monkeypatch
             await count(store, "a")
         monkeypatch.undo()
         assert len(asked) <= 5 + 3
+
+
+LIMITS = ("100/second", "200/minute", "300/hour", "400/day", "500/month", "600/year", "700/2 hours", "800/3 days")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+async def test_keys_of_one_decision_share_a_slot_and_those_of_a_thousand_clients_spread(
+    nodes: list[Process], strategy: str
+) -> None:
+    prefix = valkey.fresh_prefix()
+    async with RedisStore.from_url(url_of(nodes[1:3]), prefix=prefix, timeout=10) as store:
+        limiter = RateLimiter(*LIMITS, store=store, strategy=strategy, on_store_error="deny")
+        # Of the nodes, one may have died in a test before this one; another has its slots then.
+        clients = [f"client:192.0.2.{n}" for n in range(1000)]
+        decisions = await asyncio.gather(*(limiter.hit(client) for client in clients))
+        assert all(decision.allowed for decision in decisions)
+        again = await asyncio.gather(*(limiter.hit(client) for client in clients))
+        assert {tuple(status.remaining for status in decision.limits) for decision in again} == {
+            (98, 198, 298, 398, 498, 598, 698, 798)
+        }
+    held: dict[str, set[int]] = {}
+    of_node: Counter[int] = Counter()
+    for number, node in enumerate(nodes):
+        if not alive(node) or not str(ask(node, "ROLE")).startswith("['master'"):
+            continue
+        with node.client() as client:
+            for key in client.scan_iter(f"{prefix}:*", count=1000):
+                held.setdefault(key.split("{")[1].split("}")[0], set()).add(key_slot(key.encode()))
+                of_node[number] += 1
+    assert len(held) == 1000
+    assert all(len(slots) == 1 for slots in held.values())
+    assert sum(of_node.values()) == 8000
+    assert len(of_node) == 3
+    assert min(of_node.values()) > 2000
+
+
+def alive(node: Process) -> bool:
+    return node._running is not None

@@ -3,14 +3,17 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.exceptions import ReadOnlyError
 
 from asgisec.errors import StoreUnavailable
+from asgisec.policies.rate_limit.limiter import RateLimiter
 from asgisec.stores import RedisStore
+from asgisec.stores.protocols import Decision
 from asgisec.stores.redis._connecting import MasterUnknownError
 from asgisec.stores.redis._core import Script
 from tests import valkey
@@ -110,6 +113,33 @@ async def test_a_master_that_dies_is_replaced(servers: Set) -> None:
                 assert time.monotonic() < begin + 30
                 await asyncio.sleep(0.05)
         assert is_master(servers.replica)
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("choice", ["local", "allow", "deny"])
+async def test_decisions_go_on_through_a_failover(servers: Set, choice: Any) -> None:
+    async with RedisStore.from_url(url_of(*servers.sentinels), timeout=0.5) as store:
+        limiter = RateLimiter("1000/hour", "5000/day", store=store, on_store_error=choice)
+        assert (await limiter.hit("ada")).allowed
+        servers.master.kill()
+        begin = time.monotonic()
+        seen = set()
+        while not is_master(servers.replica):
+            assert time.monotonic() < begin + 30
+            asked = time.monotonic()
+            seen.add(type((await asyncio.gather(limiter.hit("ada"), return_exceptions=True))[0]))
+            assert time.monotonic() - asked < 2
+            await asyncio.sleep(0.02)
+        assert seen == ({StoreUnavailable} if choice == "deny" else {Decision})
+        while True:
+            with suppress(StoreUnavailable):
+                await count(store)
+                break
+            assert time.monotonic() < begin + 60
+            await asyncio.sleep(0.05)
+        assert (await limiter.hit("ada")).allowed
+        with servers.replica.client() as client:
+            assert len(client.keys("asgisec:rate:{ada}:*")) == 2
 
 
 async def test_the_master_that_a_sentinel_names(tmp_path: Path) -> None:
