@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from asgisec.stores import MemoryStore, RedisStore
 from asgisec.stores.redis._core import Script
-from bench.calls import Against, Call, CallGroup, CallOutcome, measure_calls
+from bench.calls import Against, Call, CallGroup, CallOutcome, finished, measure_calls
 from bench.waiting import measure_awaited
 from tests import valkey
 
@@ -62,17 +62,17 @@ def _filled(count: int) -> MemoryStore:
     store = MemoryStore(max_entries=2 * _MANY)
     now = time.time()
     for n in range(count):
-        _finished(store.deny("ada", f"t:{n}", now, now + 3600 + n % 600))
+        finished(store.deny("ada", f"t:{n}", now, now + 3600 + n % 600))
     return store
 
 
 def _denied(store: MemoryStore) -> object:
-    return _finished(store.denied("ada", ["t:7", "s:7", "ada"])) is not None
+    return finished(store.denied("ada", ["t:7", "s:7", "ada"])) is not None
 
 
 def _deny(store: MemoryStore) -> object:
     now = time.time()
-    return _finished(store.deny("ada", "t:7", now, now + 3700))
+    return finished(store.deny("ada", "t:7", now, now + 3700))
 
 
 @dataclass
@@ -96,16 +96,7 @@ def _rolling(count: int) -> tuple[MemoryStore, _Clock, int]:
 def _roll(store: MemoryStore, clock: _Clock, count: int) -> object:
     """Add an entry; as many are alive as before, for one has expired."""
     clock.now += 0.01
-    return _finished(store.deny("ada", str(clock.now), clock.now, clock.now + count / 100))
-
-
-def _finished(call: object) -> object:
-    """Run what never waits to its end, without an event loop."""
-    try:
-        call.send(None)  # type: ignore[attr-defined]  # a coroutine
-    except StopIteration as stopped:
-        return stopped.value
-    raise AssertionError("it waits")
+    return finished(store.deny("ada", str(clock.now), clock.now, clock.now + count / 100))
 
 
 async def _on_redis(url: str, rounds: int, in_flight: int) -> list[CallOutcome]:

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from math import isfinite
@@ -40,35 +41,82 @@ _MAX_TEXT = 256  # characters of an owner and of a name
 _MIN_PEPPER = 16  # bytes; it is a key, not a password
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class APIKeyRecord:
-    """What is known of a key; neither the key nor its hash.
+    """What is known of a key; neither the key nor its hash. It cannot be changed.
 
-    Attributes:
-        id: Its id.
-        owner: Whose it is.
-        name: What its owner calls it.
-        scopes: What it allows.
-        last_four: Its last characters, by which its owner knows it.
-        networks: From where it may be used; anywhere where there is none.
-        active: Whether it was not disabled.
-        created_at: When it was made, in seconds since the epoch.
-        expires_at: When it ends; `None` for never.
-        last_used_at: When it was used last; `None` where it never was.
-        request_count: How often it was used.
+    Every request with a key makes one, so what is seldom asked for is read when it is.
     """
 
-    id: str
-    owner: str
-    name: str
-    scopes: frozenset[str]
-    last_four: str
-    networks: tuple[IPv4Network | IPv6Network, ...]
-    active: bool
-    created_at: float
-    expires_at: float | None
-    last_used_at: float | None
-    request_count: int
+    __slots__ = ("_stored", "_uses")
+
+    def __init__(self, stored: StoredAPIKey, uses: tuple[int, float | None] = (0, None)) -> None:
+        self._stored = stored
+        self._uses = uses  # those that are not written yet
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self._stored.id
+
+    @property
+    def owner(self) -> str:
+        """Whose it is."""
+        return self._stored.owner
+
+    @property
+    def name(self) -> str:
+        """What its owner calls it."""
+        return self._stored.name
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What it allows."""
+        return _scopes_of(self._stored.scopes)
+
+    @property
+    def last_four(self) -> str:
+        """Its last characters, by which its owner knows it."""
+        return self._stored.last_four
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """From where it may be used; anywhere where there is none."""
+        return _networks_of(self._stored.networks)
+
+    @property
+    def active(self) -> bool:
+        """Whether it was not disabled."""
+        return self._stored.active
+
+    @property
+    def created_at(self) -> float:
+        """When it was made, in seconds since the epoch."""
+        return self._stored.created_at
+
+    @property
+    def expires_at(self) -> float | None:
+        """When it ends; `None` for never."""
+        return self._stored.expires_at
+
+    @property
+    def last_used_at(self) -> float | None:
+        """When it was used last; `None` where it never was."""
+        known, last = self._stored.last_used_at, self._uses[1]
+        return known if last is None else max(last, known or 0.0)
+
+    @property
+    def request_count(self) -> int:
+        """How often it was used."""
+        return self._stored.request_count + self._uses[0]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, APIKeyRecord) and (self._stored, self._uses) == (other._stored, other._uses)
+
+    def __hash__(self) -> int:
+        return hash(self._stored.id)
+
+    def __repr__(self) -> str:
+        return f"<APIKeyRecord {self.id} of {self.owner!r}, ...{self.last_four}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,10 +320,10 @@ class APIKeys:
             raise InvalidAPIKey(reason="secret")
 
     def _is(self, secret: str, digest: str) -> bool:
-        pepper_id, _, _ = digest.rpartition(":")
-        # A pepper that was taken away took its keys with it.
-        given = self._digest(secret, pepper_id) if not pepper_id or pepper_id in self._peppers else ""
-        return hmac.compare_digest(given, digest)
+        pepper_id = digest.partition(":")[0] if ":" in digest else ""
+        if pepper_id and pepper_id not in self._peppers:
+            return False  # a pepper that was taken away took its keys with it
+        return hmac.compare_digest(self._digest(secret, pepper_id), digest)
 
     def _digest(self, secret: str, pepper_id: str) -> str:
         if not pepper_id:
@@ -283,21 +331,7 @@ class APIKeys:
         return f"{pepper_id}:{hmac.digest(self._peppers[pepper_id], secret.encode(), 'sha256').hex()}"
 
     def _record(self, stored: StoredAPIKey) -> APIKeyRecord:
-        times, last = self._usage.pending(stored.id)
-        known = stored.last_used_at
-        return APIKeyRecord(
-            id=stored.id,
-            owner=stored.owner,
-            name=stored.name,
-            scopes=frozenset(stored.scopes.split()),
-            last_four=stored.last_four,
-            networks=_networks(stored.networks.split()),
-            active=stored.active,
-            created_at=stored.created_at,
-            expires_at=stored.expires_at,
-            last_used_at=known if last is None else max(last, known or 0.0),
-            request_count=stored.request_count + times,
-        )
+        return APIKeyRecord(stored, self._usage.pending(stored.id))
 
     @staticmethod
     def _tell(name: str, reason: str, stored: StoredAPIKey) -> None:
@@ -367,7 +401,18 @@ def _within(client: str | None, networks: str) -> bool:
     except ValueError:
         return False
     address = getattr(address, "ipv4_mapped", None) or address
-    return any(address in network for network in _networks(networks.split()))
+    return any(address in network for network in _networks_of(networks))
+
+
+# Many keys have the same few, and each request reads them.
+@lru_cache(maxsize=1024)
+def _scopes_of(written: str) -> frozenset[str]:
+    return frozenset(written.split())
+
+
+@lru_cache(maxsize=1024)
+def _networks_of(written: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return _networks(written.split())
 
 
 def _moment(value: float | datetime | None) -> float | None:

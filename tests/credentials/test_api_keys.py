@@ -74,8 +74,10 @@ async def test_a_key_is_shown_once_and_has_a_form_that_scanners_know(keys: APIKe
     )
     assert (record.last_four, record.networks) == (created.key[-4:], (ip_network("10.0.0.0/8"),))
     assert (record.created_at, record.expires_at, record.last_used_at, record.request_count) == (NOW, NOW + 60, None, 0)
-    assert list(await keys.list("user-1")) == [record]
-    assert await keys.find(record.id) == record
+    [listed] = await keys.list("user-1")
+    assert {listed, record} == {record}
+    assert await keys.find(record.id) == record != created
+    assert repr(record) == f"<APIKeyRecord {record.id} of 'user-1', ...{created.key[-4:]}>"
     assert await keys.find("never") is None
     assert list(await keys.list("user-2")) == []
 
