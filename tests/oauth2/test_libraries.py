@@ -1,4 +1,4 @@
-"""Clients that others wrote, unmodified, over a socket: Authlib's, and oauthlib's with httpx as its transport."""
+"""Clients that others wrote, unmodified, over a socket: Authlib's, requests-oauthlib's, and oauthlib's with httpx."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,9 +11,11 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 from oauthlib.oauth2 import (  # type: ignore[import-untyped]  # likewise
     BackendApplicationClient,
+    InvalidClientError,
     InvalidGrantError,
     LegacyApplicationClient,
 )
+from requests_oauthlib import OAuth2Session  # type: ignore[import-untyped]  # likewise
 
 from examples.oauth2.app import CLIENTS, app
 from tests.servers.harness import running
@@ -108,3 +110,25 @@ def test_what_is_published_verifies_what_is_issued(base: str) -> None:
     token = _post(base, "/token", urlencode({"grant_type": "password", "username": "ada", "password": PASSWORD})).json()
     claims = jwt.decode(token["access_token"], ECKey.import_key(key), algorithms=["ES256"]).claims
     assert claims["sub"] == "user-1"
+
+
+def test_requests_oauthlib_logs_a_user_in_and_refreshes(base: str) -> None:
+    # By itself it presents its id by Basic, with an empty secret, and in the body, too.
+    with OAuth2Session(client=LegacyApplicationClient("phone")) as session:
+        token = session.fetch_token(f"{base}/token", username="ada", password=PASSWORD, scope=["orders:read"])
+        assert token["scope"] == ["orders:read"]
+        assert session.get(f"{base}/orders").json() == {"caller": "user-1"}
+        fresh = session.refresh_token(f"{base}/token", client_id="phone")
+        assert fresh["refresh_token"] != token["refresh_token"]
+        with pytest.raises(InvalidGrantError):
+            session.fetch_token(f"{base}/token", username="ada", password="guessed")  # noqa: S106 - a wrong one
+
+
+@pytest.mark.parametrize("in_the_body", [False, True])
+def test_requests_oauthlib_lets_a_program_in(base: str, in_the_body: bool) -> None:
+    with OAuth2Session(client=BackendApplicationClient("report")) as session:
+        token = session.fetch_token(f"{base}/token", client_secret=SECRET, include_client_id=in_the_body)
+        assert token["scope"] == ["orders:read"]
+        assert session.get(f"{base}/orders").json() == {"caller": "client-report"}
+        with pytest.raises(InvalidClientError):
+            session.fetch_token(f"{base}/token", client_secret="guessed", include_client_id=in_the_body)  # noqa: S106
