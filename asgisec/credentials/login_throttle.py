@@ -101,7 +101,7 @@ class LoginThrottle:
                 wait = await self._store.attempt_login(_account(account), self._counts(address))
                 if wait:
                     # It was no attempt: whoever shares the address does not pay for one that was held back.
-                    await self._store.settle_login(f"from:{address}", undo=[(_ALL, self._address, None)])
+                    await self._store.settle_login(f"from:{address}", undo=[(_ALL, _given_back(self._address), None)])
         except StoreUnavailable:
             self._unchecked(account, client)
             return
@@ -128,10 +128,10 @@ class LoginThrottle:
             await self._store.settle_login(
                 _account(account),
                 forget=[address],
-                undo=[(_ALL, self._account, address)],
+                undo=[(_ALL, _given_back(self._account), address)],
                 remember=(address, _REMEMBERED),
             )
-            await self._store.settle_login(f"from:{address}", undo=[(_ALL, self._address, None)])
+            await self._store.settle_login(f"from:{address}", undo=[(_ALL, _given_back(self._address), None)])
         except StoreUnavailable:
             self._unchecked(account, client)
         self._tell("authn_login_success", "password", account, client, logging.INFO)
@@ -166,6 +166,11 @@ def _pace(option: str, free: object, longest_wait: float) -> Pace:
     if not isinstance(free, int) or isinstance(free, bool) or free < 1:
         raise ConfigError(f"LoginThrottle({option}=)", free, "write a whole number of 1 or more")
     return Pace(free, _FIRST, float(longest_wait), _FORGOTTEN)
+
+
+def _given_back(pace: Pace) -> Pace:
+    # The attempt had waited its turn: the next one may take it at once.
+    return pace._replace(first_wait=0.0)
 
 
 def _account(account: str) -> str:

@@ -91,6 +91,28 @@ async def test_an_attempt_that_is_held_back_costs_its_address_nothing(store: Log
     assert await let_in(throttle, "bob", [ELSEWHERE]) == [True]
 
 
+@pytest.mark.parametrize("what", ["a success", "an attempt that its account holds back"])
+async def test_what_costs_an_address_nothing_makes_nobody_wait_who_shares_it(what: str) -> None:
+    now = 1000.0
+    throttle = LoginThrottle(MemoryStore(clock=lambda: now), per_pair=1, per_address=2)
+    assert await let_in(throttle, "ada", [ELSEWHERE]) == [True]
+    assert await let_in(throttle, "bob", [ELSEWHERE]) == [True]
+    now += 1.0  # the wait of the address; and that of each account is over, too
+    if what == "a success":
+        await throttle.check("ada", ELSEWHERE)
+        await throttle.succeeded("ada", ELSEWHERE)
+        assert await let_in(throttle, "carol", [ELSEWHERE, ELSEWHERE]) == [True, False]
+    else:
+        assert await let_in(throttle, "ada", [ELSEWHERE]) == [True]
+        now += 2.0  # again that of the address, and that of `ada` from it has just ended, too
+        assert await let_in(throttle, "ada", [ELSEWHERE]) == [True]
+        now += 4.0
+        throttle = LoginThrottle(throttle._store, per_pair=1, per_address=2, per_account=1)
+        assert await let_in(throttle, "dora", ["192.0.2.77"]) == [True]
+        assert await let_in(throttle, "dora", [ELSEWHERE]) == [False]
+        assert await let_in(throttle, "carol", [ELSEWHERE]) == [True]
+
+
 async def test_a_success_begins_anew_for_its_own_address_alone(store: LoginStore) -> None:
     throttle = LoginThrottle(store, per_pair=2)
     assert await let_in(throttle, "ada", [OWNER, ELSEWHERE, ELSEWHERE, ELSEWHERE]) == [True, True, True, False]
