@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from asgisec.credentials import APIKeys
+from asgisec.oauth2 import MetadataEndpoint, ProtectedResourceMetadata, TokenEndpoint
 from asgisec.tokens import RemoteKeySet, TokenIssuer, TokenVerifier
 from asgisec.tokens._jws import _NOT_ALLOWED
 from asgisec.tokens._reasons import REASONS
@@ -14,11 +15,14 @@ from tests.docs.pages import rows, section
 from tests.docs.write import DOCS
 
 # What every example shows, and what is for tests.
-_GIVEN = {
+_GIVEN: dict[type[Any], set[str]] = {
     TokenVerifier: {"keys", "clock"},
     RemoteKeySet: {"clock"},
     TokenIssuer: {"keys", "clock"},
     APIKeys: {"store", "clock"},
+    TokenEndpoint: {"issuer"},
+    MetadataEndpoint: set(),
+    ProtectedResourceMetadata: set(),
 }
 
 
@@ -29,6 +33,9 @@ _GIVEN = {
         (RemoteKeySet, "identity-providers.md"),
         (TokenIssuer, "refresh-tokens.md"),
         (APIKeys, "api-keys.md"),
+        (TokenEndpoint, "oauth2-endpoints.md"),
+        (MetadataEndpoint, "oauth2-endpoints.md"),
+        (ProtectedResourceMetadata, "identity-providers.md"),
     ],
 )
 def test_options(kind: type[Any], page: str) -> None:
