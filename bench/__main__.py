@@ -65,9 +65,9 @@ def _measured(groups: Iterable[Group], options: argparse.Namespace) -> list[Outc
 
 def _more_policies(options: argparse.Namespace) -> list[Outcome]:
     # Imported here, so that the one pass was timed in the process it had before.
-    from bench import limited_routes, more_policies  # noqa: PLC0415
+    from bench import more_policies  # noqa: PLC0415
 
-    return _measured([*more_policies.GROUPS, *limited_routes.GROUPS], options)
+    return _measured(more_policies.GROUPS, options)
 
 
 def _part(name: str, options: argparse.Namespace) -> list[CallOutcome]:

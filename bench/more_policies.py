@@ -36,6 +36,7 @@ from asgisec.errors import (
     URITooLong,
 )
 from asgisec.policy import Answer, Policy
+from bench import limited_routes
 from bench.harness import ASGIApp, Expected, Goal, Group, Request, Variant
 from bench.traffic import BROWSER, HOSTS, ORIGINS, bare
 
@@ -283,4 +284,5 @@ GROUPS = [
             Variant("asgisec: eight passes, nested", _nested(), _EIGHT_ROWS),
         ],
     ),
+    *limited_routes.GROUPS,
 ]

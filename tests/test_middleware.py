@@ -15,8 +15,10 @@ from asgisec import (
     CORS,
     CrossOriginProtection,
     HTTPSOnly,
+    RateLimit,
     RequestID,
     RequestLimits,
+    Rule,
     SecurityHeaders,
     SecurityMiddleware,
     TrustedHosts,
@@ -28,6 +30,7 @@ from asgisec.middleware import (
     CORSMiddleware,
     CrossOriginMiddleware,
     HTTPSOnlyMiddleware,
+    RateLimitMiddleware,
     RequestIDMiddleware,
     RequestLimitsMiddleware,
     SecurityHeadersMiddleware,
@@ -101,6 +104,11 @@ def test_arguments_and_defaults_begin_as_starlettes(ours: type, peer: type) -> N
         pytest.param(
             RequestLimitsMiddleware(answering(), max_body_size=9), RequestLimits(max_body_size=9), id="RequestLimits"
         ),
+        pytest.param(
+            RateLimitMiddleware(answering(), "9/minute", "99/hour", name="api"),
+            RateLimit("9/minute", "99/hour", name="api"),
+            id="RateLimit",
+        ),
     ],
 )
 def test_options_are_those_of_the_policy(made: SecurityMiddleware, policy: object) -> None:
@@ -123,6 +131,7 @@ def test_the_allowed_hosts_can_be_read_as_with_starlette() -> None:
         pytest.param(HTTPSOnlyMiddleware, {"mode": "refuse"}, id="HTTPSOnly"),
         pytest.param(CrossOriginMiddleware, {"trusted_origins": ["*"]}, id="CrossOriginProtection"),
         pytest.param(RequestLimitsMiddleware, {"max_body_size": 0}, id="RequestLimits"),
+        pytest.param(RateLimitMiddleware, {"rules": "/a"}, id="RateLimit"),
     ],
 )
 def test_wrong_options_are_found_when_the_middleware_is_made(kind: Any, options: dict[str, Any]) -> None:
@@ -145,6 +154,12 @@ def test_neighbours_are_one_pass() -> None:
     assert isinstance(inner.app, SecurityHeadersMiddleware)
 
 
+_REQUIRED: dict[str, dict[str, Any]] = {
+    "RateLimitMiddleware": {"rules": [Rule("/", limits="9/minute")]},
+    "TrustedProxyMiddleware": {"trusted": ["10.0.0.0/8"]},
+}
+
+
 @pytest.mark.parametrize("name", middleware.__all__)
 def test_a_subclass_is_not_skipped(name: str) -> None:
     """It may do more than its policies say."""
@@ -155,7 +170,7 @@ def test_a_subclass_is_not_skipped(name: str) -> None:
         await SecurityMiddleware.__call__(self, scope, receive, send)
 
     mine = type("Mine", (getattr(middleware, name),), {"__call__": call})
-    required = {"trusted": ["10.0.0.0/8"]} if name == "TrustedProxyMiddleware" else {}
+    required: dict[str, Any] = _REQUIRED.get(name, {})
     # Over HTTPS, so that none of them answers in the application's place.
     request(RequestIDMiddleware(mine(answering(), **required)), scheme="https")
     assert len(called) == 1
