@@ -1,4 +1,4 @@
-"""Start a secured application, ask it what it allows and what it refuses, and show each exchange.
+"""Start the reference API, ask it what it allows and what it refuses, and show each exchange.
 
 python -m examples.demo             walk through every step; exit status 0 only if each was as announced
 python -m examples.demo --serve     leave the application running
@@ -6,22 +6,26 @@ python -m examples.demo --serve     leave the application running
 
 import argparse
 import importlib.util
+import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 
 from examples.demo.client import Answer, ask
 from examples.demo.screen import Screen
 from examples.demo.server import NotStartedError, Server
-from examples.demo.steps import STEPS, Expected, Step
+from examples.demo.steps import Expected, Step, filled
 
-_NEEDED = ("fastapi", "httptools", "uvicorn", "websockets")
+_NEEDED = ("aiosqlite", "fastapi", "httptools", "sqlalchemy", "uvicorn", "websockets", "zxcvbn")
 _MAX_PORT = 65535
 _INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
-def main(arguments: Sequence[str] | None = None, steps: Sequence[Step] = STEPS) -> int:
+Tour = Mapping[str, Sequence[Step]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m examples.demo", description="See a secured application at work.")
     parser.add_argument("--serve", action="store_true", help="leave the application running, to be asked by hand")
@@ -35,7 +39,10 @@ def main(arguments: Sequence[str] | None = None, steps: Sequence[Step] = STEPS) 
     try:
         if options.serve:
             return _serve(screen, 8000 if options.port is None else options.port)
-        return _walk(screen, options.port or 0, steps)
+        from examples.demo.tour import TOUR  # noqa: PLC0415 - needs what was looked for above
+
+        with Server(options.port or 0) as server:
+            return walk(screen, server, TOUR)
     except NotStartedError as error:
         print(f"The application did not start: {error}", file=sys.stderr)
         return 1
@@ -51,29 +58,55 @@ def _port(text: str) -> int:
     return port
 
 
-def _walk(screen: Screen, port: int, steps: Sequence[Step]) -> int:
-    failed = 0
-    with Server(port) as server:
-        screen.begin(server.port)
-        for number, step in enumerate(steps, 1):
-            try:
-                answer = ask(server.port, step.request)
-            except (OSError, HTTPException) as error:
-                screen.lost(number, step, error)
-                failed += 1
-                continue
-            line = _log_line(server, step.expected, answer)
-            deviations = list(_deviations(step.expected, answer, line))
-            screen.exchange(number, server.port, step, answer, line)
-            screen.verdict(step, deviations)
-            failed += bool(deviations)
-    screen.end(len(steps), failed)
+def walk(screen: Screen, server: Server, tour: Tour) -> int:
+    """Walk through a tour; return 0 if every exchange was as announced, else 1."""
+    failed = number = 0
+    keys = server.seeded("key")
+    # The id of a key stands in it; it is no secret.
+    kept = {**keys, **{f"{name}_id": key.split("_")[1] for name, key in keys.items()}}
+    screen.begin(server.port, kept)
+    for part, steps in tour.items():
+        screen.part(part)
+        for step in steps:
+            number += 1
+            failed += not _is_as_announced(screen, server, number, step, kept)
+    screen.end(number, failed)
     return 1 if failed else 0
+
+
+def _is_as_announced(screen: Screen, server: Server, number: int, step: Step, kept: dict[str, str]) -> bool:
+    request = filled(step.request, kept)
+    times, pattern = step.before or (0, "")
+    try:
+        before = [str(ask(server.port, request).status) for _ in range(times)]
+        answer = ask(server.port, request)
+    except (OSError, HTTPException) as error:
+        screen.lost(number, step, error)
+        return False
+    line = _log_line(server, step.expected, answer)
+    deviations = [*_deviations(step.expected, answer, line), *_keep(step, answer, kept)]
+    if not all(re.fullmatch(pattern, status) for status in before):
+        deviations.append(f"the {times} before were not all answered with {pattern}")
+    screen.exchange(number, server.port, step, answer, line, before)
+    screen.verdict(step, deviations)
+    return not deviations
+
+
+def _keep(step: Step, answer: Answer, kept: dict[str, str]) -> list[str]:
+    """Keep what later steps need; return what is not there."""
+    try:
+        document = json.loads(answer.body) if step.keeps else {}
+    except ValueError:
+        document = {}
+    missing = [member for member in step.keeps.values() if not isinstance(document.get(member), str)]
+    if not missing:
+        kept.update({name: document[member] for name, member in step.keeps.items()})
+    return [f"the answer has no {member}" for member in missing]
 
 
 def _serve(screen: Screen, port: int) -> int:
     with Server(port) as server:
-        screen.serving(server.port)
+        screen.serving(server.port, server.seeded("user"), server.seeded("key"))
         for line in server.log():
             print(line, flush=True)
     return 0

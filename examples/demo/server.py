@@ -1,6 +1,5 @@
 """The demo's server: uvicorn in a process of its own, ended when this program is, whatever ends it."""
 
-import logging
 import queue
 import re
 import subprocess
@@ -38,6 +37,7 @@ class Server:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.port = port
+        self.said: list[str] = []
 
     def _read(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - we asked for a pipe
@@ -47,7 +47,7 @@ class Server:
         self._lines.put(None)
 
     def __enter__(self) -> Self:
-        said: list[str] = []
+        said = self.said
         try:
             while (line := self._next(_START)) is not None:
                 said.append(line)
@@ -69,13 +69,19 @@ class Server:
         except queue.Empty:
             return None
 
+    def seeded(self, kind: str) -> dict[str, str]:
+        """Return the demo users or keys that the application named when it started."""
+        found = (re.search(rf"shop\.demo: {kind} ([^:]+): (.+)$", line) for line in self.said)
+        return {match[1]: match[2] for match in found if match}
+
     def log_line(self, pattern: str) -> str | None:
-        """Return the next line of the log that matches, after the one above; `None` where none comes in time."""
+        """Return the next line of the log that matches; `None` where none comes in time."""
         until = time.monotonic() + _LOG
         above = ""
         while (line := self._next(max(0.0, until - time.monotonic()))) is not None:
             if re.search(pattern, line):
-                return f"{above}\n{line}"
+                # The last line of a traceback needs the one above; a record stands for itself.
+                return line if re.match("[A-Z]+ \\[", line) else f"{above}\n{line}"
             above = line
         return None
 
@@ -107,14 +113,8 @@ def serve(port: int) -> None:
     """Serve until standard input is closed: it is, when whoever started this is gone."""
     import uvicorn  # noqa: PLC0415 - the program that starts this says what is missing
 
-    from asgisec import RequestIDFilter  # noqa: PLC0415
-
-    handler = logging.StreamHandler()
-    handler.addFilter(RequestIDFilter())
-    handler.setFormatter(logging.Formatter("%(levelname)s [%(request_id)s] %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.INFO)
     options: dict[str, Any] = {"log_config": None, "server_header": False, "http": "httptools"}
-    server = uvicorn.Server(uvicorn.Config("examples.demo.app:app", host="127.0.0.1", port=port, **options))
+    server = uvicorn.Server(uvicorn.Config("examples.reference_api.main:app", host="127.0.0.1", port=port, **options))
 
     def watch() -> None:
         sys.stdin.read()

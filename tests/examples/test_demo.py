@@ -16,10 +16,15 @@ from typing import Any
 import pytest
 
 from examples.demo import __main__ as demo
+from examples.demo.client import Answer, ask
 from examples.demo.screen import WIDTH, Screen, wants_colour
-from examples.demo.steps import STEPS, Expected, Request, Step
+from examples.demo.server import Server
+from examples.demo.steps import Expected, Request, Step
+from examples.demo.tour import TOUR
+from examples.reference_api.demo import USERS
 from tests.servers.harness import Peer, get
 
+STEPS = [step for steps in TOUR.values() for step in steps]
 COMMAND = [sys.executable, "-m", "examples.demo"]
 
 
@@ -30,23 +35,21 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_step_is_as_announced() -> None:
-    done = run()
+    done = run(FORCE_COLOR="1")
     assert (done.returncode, done.stderr) == (0, "")
-    titles = re.findall(r"^ *\d+\. (.*)$", done.stdout, flags=re.MULTILINE)
+    assert "\033[32m" in done.stdout
+    said = re.sub(r"\033\[\d+m", "", done.stdout)
+    titles = re.findall(r"^ *\d+\. (.*)$", said, flags=re.MULTILINE)
     assert titles == [step.title for step in STEPS]
-    assert done.stdout.count("✓") == len(STEPS)
-    assert "✗" not in done.stdout
-    assert "\033" not in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= WIDTH
-    assert f"All {len(STEPS)} exchanges were as announced." in done.stdout
+    assert said.count("✓") == len(STEPS)
+    assert "✗" not in said
+    assert max(map(len, said.splitlines())) <= WIDTH
+    assert f"All {len(STEPS)} exchanges were as announced." in said
+    assert [title for title in TOUR if f"\n{title}\n===" in said] == [*TOUR]
+    # Tokens and keys are shown short, at both ends.
+    assert not re.search(r"[A-Za-z0-9_-]{100}", said.replace("\n         ", ""))
     # What the log may say, the answer may not: the line is there, below the 500.
-    assert re.search(r"log: RuntimeError: .*hunter2\n +log: request id: [0-9a-f]{32}\n", done.stdout)
-
-
-def test_colours_can_be_forced_and_do_not_change_the_text() -> None:
-    coloured = run(FORCE_COLOR="1").stdout
-    assert "\033[32m" in coloured
-    assert max(len(re.sub(r"\033\[\d+m", "", line)) for line in coloured.splitlines()) <= WIDTH
+    assert re.search(r"log: RuntimeError: .*hunter2\n +log: request id: [0-9a-f]{32}\n", said)
 
 
 class Terminal(io.StringIO):
@@ -80,59 +83,84 @@ def test_a_terminal_of_another_encoding_gets_plain_signs() -> None:
 GOOD = STEPS[0]
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with Server() as started:
+        yield started
+
+
 def planted(**changed: Any) -> Step:
     return replace(GOOD, expected=replace(GOOD.expected, **changed))
 
 
 DEVIATIONS = [
-    pytest.param(planted(status=201), "the status is 200, not 201", id="status"),
-    pytest.param(planted(headers={"X-Frame-Options": "SAMEORIGIN"}), r"\['DENY'\], not SAMEORIGIN", id="value"),
-    pytest.param(planted(headers={"X-Nothing": ".*"}), "X-Nothing is missing, not", id="a header that is not there"),
-    pytest.param(planted(headers={"Vary": None}), "Vary is there", id="a header that may not be there"),
-    pytest.param(planted(body="buy beer"), "the body does not say buy beer", id="body"),
-    pytest.param(planted(unsaid="milk"), "the answer says milk", id="a word that must not get out"),
-    pytest.param(planted(unsaid="nosniff"), "the answer says nosniff", id="a word in a header"),
+    (planted(status=201), "the status is 200, not 201"),
+    (planted(headers={"X-Frame-Options": "SAMEORIGIN"}), r"\['DENY'\], not SAMEORIGIN"),
+    (planted(headers={"X-Nothing": ".*"}), "X-Nothing is missing, not"),
+    (planted(headers={"Vary": None}), "Vary is there"),
+    (planted(body="down"), "the body does not say down"),
+    (planted(unsaid="ok"), "the answer says ok"),
+    (planted(unsaid="nosniff"), "the answer says nosniff"),
 ]
 
 
-@pytest.mark.parametrize(("step", "said"), DEVIATIONS)
-def test_a_deviation_is_said_and_is_the_exit_status(step: Step, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert demo.main([], [step]) == 1
+def test_each_deviation_is_said_and_is_the_exit_status(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    steps = [step for step, _ in DEVIATIONS]
+    assert demo.walk(Screen(sys.stdout, {}), server, {"Planted": steps}) == 1
     out = capsys.readouterr().out
-    assert re.search(said, " ".join(out.split()))
-    assert "1 of 1 exchanges were not as announced." in out
+    assert "\033" not in out
+    for number, (_, said) in enumerate(DEVIATIONS, 1):
+        shown = out.partition(f"{number:>3}. ")[2].partition(f"{number + 1:>3}. ")[0]
+        assert re.search(said, " ".join(shown.split()))
+    assert f"{len(steps)} of {len(steps)} exchanges were not as announced." in out
 
 
 def test_a_log_line_that_never_comes_is_a_deviation(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("examples.demo.server._LOG", 0.1)
-    assert demo.main([], [planted(log="no such line")]) == 1
-    assert "the server's log has no line with the id" in capsys.readouterr().out
+    errors = iter([ConnectionResetError("gone"), HTTPException("lost")])
 
-
-@pytest.mark.parametrize("error", [ConnectionResetError("gone"), HTTPException("gone")])
-def test_no_answer_is_a_deviation(
-    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def lost(port: int, request: Request) -> None:
-        raise error
+    def lost(port: int, request: Request) -> Answer:
+        if request.method == "LOSE":
+            raise next(errors)
+        return ask(port, request)
 
     monkeypatch.setattr(demo, "ask", lost)
-    assert demo.main([], [GOOD]) == 1
-    assert "no answer: gone" in capsys.readouterr().out
+    losing = replace(GOOD, request=Request("LOSE", "/"))
+    assert demo.walk(Screen(sys.stdout, {}), server, {"Planted": [planted(log="no such line"), losing, losing]}) == 1
+    out = capsys.readouterr().out
+    assert "the server's log has no line with the id" in out
+    assert "no answer: gone" in out
+    assert "no answer: lost" in out
 
 
-def test_a_step_can_send_a_body() -> None:
-    written = Request("POST", "/notes", (("Content-Type", "application/json"),), body='{"text": "call mum"}')
-    assert demo.main([], [Step("Write", written, Expected(201, body="call mum"), "Written.")]) == 0
+def test_what_is_kept_and_what_was_before(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong_host = Request("GET", "/", (("Host", "x"),))
+    use = Request("GET", "/health", (("X-Request-ID", "{kept}"),))
+    steps = [
+        replace(GOOD, keeps={"kept": "status"}),
+        Step("Used", use, Expected(200, {"X-Request-ID": "ok"}), "It is used."),
+        replace(GOOD, before=(2, "200"), why="It came before."),
+    ]
+    assert demo.walk(Screen(sys.stdout, {}), server, {"Planted": steps}) == 0
+    assert "the same, 2 times before: 200 200" in capsys.readouterr().out
+    wrong = [
+        (replace(GOOD, keeps={"x": "token"}), "the answer has no token"),
+        (Step("A", Request("GET", "/brochures/prices.json"), Expected(200), "", {"x": "kettle"}), "no kettle"),
+        (Step("B", wrong_host, Expected(400), "", {"x": "y"}), "the answer has no y"),
+        (replace(GOOD, before=(2, "404")), "the 2 before were not all answered with 404"),
+    ]
+    assert demo.walk(Screen(sys.stdout, {}), server, {"Planted": [step for step, _ in wrong]}) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert [said for _, said in wrong if said in out] == [said for _, said in wrong]
+    assert "4 of 4 exchanges were not as announced." in out
 
 
-@pytest.mark.parametrize("mode", [[], ["--serve"]])
-def test_a_port_in_use(mode: list[str]) -> None:
+def test_a_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = run("--port", str(port), *mode)
+        done = run("--serve", "--port", str(port))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"The application did not start: port {port} is in use; choose another with --port\n"
 
@@ -155,7 +183,7 @@ def serving() -> Iterator[tuple[subprocess.Popen[str], int, list[str]]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:  # noqa: S603 - this very interpreter
         assert process.stdout is not None
         try:
-            lines = [process.stdout.readline() for _ in range(8)]
+            lines = [process.stdout.readline() for _ in range(22)]
             port = int(re.findall(r"http://127\.0\.0\.1:(\d+);", lines[0])[0])
             yield process, port, lines
         finally:
@@ -165,8 +193,12 @@ def serving() -> Iterator[tuple[subprocess.Popen[str], int, list[str]]]:
 def test_serve_says_what_to_try_and_goes_on_until_ctrl_c() -> None:
     with serving() as (process, port, lines):
         assert len([line for line in lines if line.startswith("  curl -i ")]) == 3
+        said = "".join(lines)
+        for name, role, password in USERS:
+            assert re.search(rf"^  {name}, {role} +{password}$", said, flags=re.MULTILINE)
+        key = re.findall(r"^  warehouse +(shop_\S+)$", said, flags=re.MULTILINE)[0]
         with Peer(port) as peer:
-            assert peer.ask(get("/notes", host="127.0.0.1")).status == 200
+            assert peer.ask(get("/orders", f"X-API-Key: {key}", host="127.0.0.1")).status == 200
             process.send_signal(signal.SIGINT)
             assert peer.rest() == b""  # the server has hung up
         assert process.wait(10) == 130
@@ -174,6 +206,6 @@ def test_serve_says_what_to_try_and_goes_on_until_ctrl_c() -> None:
 
 def test_the_server_ends_even_when_the_demo_is_killed() -> None:
     with serving() as (process, port, _), Peer(port) as peer:
-        assert peer.ask(get("/notes", host="127.0.0.1")).status == 200
+        assert peer.ask(get("/health", host="127.0.0.1")).status == 200
         process.kill()
         assert peer.rest() == b""

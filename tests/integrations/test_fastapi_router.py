@@ -145,6 +145,15 @@ def test_a_type_that_comes_twice_or_not_at_all(site: Site) -> None:
     assert site.post("/auth/login", NAME).status == 400
 
 
+@pytest.mark.parametrize("credential", ["Bearer x.y.z", "bearer over", "Basic Og=="])
+def test_a_page_may_send_its_old_token_along(site: Site, credential: str) -> None:
+    header = ("authorization", credential)
+    pair = said(site.post("/auth/login", NAME, JSON, header))
+    assert site.post("/auth/refresh", {"refresh_token": pair["refresh_token"]}, JSON, header).status == 200
+    # As a client that proves who it is, nobody is known here.
+    assert site.post("/auth/login", NAME, JSON, ("authorization", "Digest x")).status == 401
+
+
 def test_a_refresh(site: Site) -> None:
     first = site.pair()
     second = said(site.json("/auth/refresh", {"refresh_token": first["refresh_token"], "scopes": ["users:read"]}))
