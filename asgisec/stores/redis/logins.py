@@ -35,7 +35,8 @@ class Logins(Redis):
         if remember is not None:
             keys.append(self.key("login-known", identity, remember[0]))
             args.append(remember[1])
-        await self.run(_SETTLE, identity, keys, args)
+        if keys:  # else there is nothing to say
+            await self.run(_SETTLE, identity, keys, args)
 
     def _pair(self, identity: str, name: str, exempting: str | None) -> tuple[str, str]:
         record = self.key("login", identity, name)
