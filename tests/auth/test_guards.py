@@ -71,7 +71,7 @@ class TestCall:
     @pytest.mark.parametrize(
         "value",
         [None, "Bearer x", {}, {"type": "lifespan"}, {"authorization": "Bearer x"}, object(), 7, ["x"]],
-        ids=repr,
+        ids=["None", "a text", "no scope", "lifespan", "headers", "an object", "a number", "a list"],
     )
     def test_refuses_what_is_no_connection(self, value: Any) -> None:
         with pytest.raises(TypeError, match="pass a request, a WebSocket, or an ASGI scope of type http or websocket"):
