@@ -263,7 +263,7 @@ def test_the_page_lists_the_reasons() -> None:
         for reason in re.findall(r"`([a-z_]+)`", reasons)
     }
     of_inputs = {("malicious_direct_reference", reason) for reason in _OF_INPUTS - {"content_too_large"}}
-    of_limits = {("excess_rate_limit_exceeded", "concurrent_requests")}
+    of_limits = {("excess_rate_limit_exceeded", reason) for reason in ("concurrent_requests", "login_held_back")}
     assert listed == {
         *CASES,
         *of_inputs,
