@@ -17,6 +17,7 @@ from tests.auth.callers import (
     ask,
     bearer,
     bearer_auth,
+    events_of,
     guarded,
     key_auth,
     token,
@@ -168,3 +169,20 @@ class TestParameters:
     def test_of_an_api_key(self) -> None:
         auth = key_auth(Keys(), header="X-Shop-Key", realm="shop")
         assert auth.challenge() == 'APIKey realm="shop", header="X-Shop-Key"'
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "reason"),
+    [
+        pytest.param([], b"", "no_credential", id="nothing presented"),
+        pytest.param([bearer("a=b")], b"", "malformed_credential", id="malformed"),
+        pytest.param([bearer(GOOD)], b"access_token=x", "two_credentials", id="twice"),
+        pytest.param([bearer(token("orders:read"))], b"", "insufficient_scope", id="lacking"),
+    ],
+)
+def test_why_a_caller_is_refused_is_in_the_log(
+    headers: list[tuple[str, Any]], query: bytes, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = SecurityMiddleware(guarded(bearer_auth().require("users:read")))
+    ask(app, *headers, query_string=query)
+    assert [event.reason for event in events_of(caplog)] == [reason]

@@ -315,3 +315,20 @@ def test_what_guards_and_endpoints_use_is_closed_at_the_end() -> None:
     with TestClient(site.app):
         assert not counted[0].closed
     assert ([one.closed for one in counted], store_closes) == ([1, 1], ["store"])
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        pytest.param(b'{"username":', "json_malformed", id="cut off"),
+        pytest.param({f"member-{number}": "" for number in range(100)}, "json_too_many", id="many members"),
+        pytest.param({**NAME, "username": 5}, "json_member", id="a member that is no text"),
+        pytest.param({**NAME, "scope": "a", "scopes": ["a"]}, "json_member", id="scopes in two ways"),
+        pytest.param({**NAME, "scope": 'a"'}, "scope_malformed", id="a scope that is none"),
+    ],
+)
+def test_why_a_body_is_refused_is_in_the_log(
+    site: Site, body: object, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert site.json("/auth/login", body).status == 400
+    assert [record.event.reason for record in caplog.records] == [reason]  # type: ignore[attr-defined]
