@@ -20,6 +20,7 @@ import anyio
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyFailure
 
 from asgisec import Exchange, Policy, SecurityEvent, SecurityMiddleware, TrustedProxies, _response, stack
 from asgisec._plan import Plan
@@ -270,5 +271,6 @@ def _keeps_rehearsals_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_the_property_finds_a_pass_that(plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: Any) -> None:
     plant(monkeypatch)
-    with pytest.raises(AssertionError):
+    # A pass that forgets to give back what a request held behaves otherwise when it is looked at again.
+    with pytest.raises((AssertionError, FlakyFailure)):
         check_fusing(_until_it_fails, "http", "asyncio")

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from asgisec import (
     CORS,
     CrossOriginProtection,
+    Exchange,
     HTTPSOnly,
     RateLimit,
     RequestID,
@@ -25,6 +26,7 @@ from asgisec import (
     TrustedProxies,
     middleware,
 )
+from asgisec.auth import Authenticator
 from asgisec.errors import ConfigError
 from asgisec.middleware import (
     CORSMiddleware,
@@ -154,7 +156,15 @@ def test_neighbours_are_one_pass() -> None:
     assert isinstance(inner.app, SecurityHeadersMiddleware)
 
 
+class Nobody(Authenticator):
+    """Finds nobody."""
+
+    async def authenticate(self, exchange: Exchange) -> None:
+        """Return nobody."""
+
+
 _REQUIRED: dict[str, dict[str, Any]] = {
+    "AuthenticationMiddleware": {"authenticator": Nobody()},
     "RateLimitMiddleware": {"rules": [Rule("/", limits="9/minute")]},
     "TrustedProxyMiddleware": {"trusted": ["10.0.0.0/8"]},
 }

@@ -98,6 +98,11 @@ def events(caplog: pytest.LogCaptureFixture) -> list[SecurityEvent]:
     return [record.event for record in caplog.records if record.name == "asgisec.events"]  # type: ignore[attr-defined]
 
 
+def warnings(caplog: pytest.LogCaptureFixture) -> list[SecurityEvent]:
+    """Return the events of what went wrong, whatever level another test left the root logger at."""
+    return [event for event in events(caplog) if event.level >= logging.WARNING]
+
+
 def watched(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """Let what succeeds be seen, too."""
     caplog.set_level(logging.INFO, logger="asgisec.events")

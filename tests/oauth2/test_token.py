@@ -28,6 +28,7 @@ from tests.oauth2.people import (
     plain_login,
     post,
     said,
+    warnings,
     watched,
 )
 
@@ -375,7 +376,7 @@ def test_a_refresh_token_that_is_used_twice_ends_the_session(caplog: pytest.LogC
     second = said(post(app, form))["refresh_token"]
     assert said(post(app, form))["error"] == "invalid_grant"
     assert said(post(app, {**form, "refresh_token": second}))["error"] == "invalid_grant"
-    assert [event.reason for event in events(caplog)] == ["reused", "reused", "revoked"]
+    assert [event.reason for event in warnings(caplog)] == ["reused", "reused", "revoked"]
 
 
 def test_a_subject_that_is_gone_gets_nothing() -> None:
