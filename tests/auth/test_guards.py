@@ -357,3 +357,9 @@ def test_a_refusal_that_a_handler_mends_is_not_the_answer() -> None:
     secured = SecurityMiddleware(app, Authentication(key_auth(), required=False))
     assert ask(secured).body == b"for everybody"
     assert ask(secured, bearer("opaque")).status == 401
+
+
+def test_a_token_in_two_ways_is_told_as_such(caplog: Any) -> None:
+    app = bearer_auth().require().wrap(guarded(bearer_auth().require()))
+    assert ask(app, bearer(token()), query_string=b"access_token=x").status == 400
+    assert [(event.name, event.reason) for event in events_of(caplog)] == [("input_validation_fail", "two_credentials")]
