@@ -10,7 +10,8 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from asgisec.policies.rate_limit.limiter import STRATEGIES, RateLimiter
 from asgisec.stores import MemoryStore
 from asgisec.stores.memory._strategies import LOG_LENGTH
-from asgisec.stores.protocols import Decision
+from asgisec.stores.memory._strategies import STRATEGIES as _STRATEGIES
+from asgisec.stores.protocols import Bucket, Decision, LimitStatus
 from tests.stores.oracle import ORACLES, Oracle
 
 TICK = Fraction(1, 16)  # what a float says exactly
@@ -176,3 +177,10 @@ def test_a_refused_cost_leaves_a_shared_entry_of_a_log_as_it_was() -> None:
     refused = decide(limiter, "a", buckets, 2)
     assert [status.remaining for status in refused.limits] == [1997, 0]
     assert [status.remaining for status in decide(limiter, "a", buckets, 0).limits] == [1997, 0]
+
+
+def test_a_window_that_ends_by_a_rounding_before_its_entry_does_is_a_new_one() -> None:
+    take = _STRATEGIES["fixed-window"][0](Bucket("x", 2, 0.1, RateLimitItemPerSecond(2)))
+    status = LimitStatus()
+    assert take((START, 2), 1, START + 0.1000002, status) == (START + 0.1000002, 1)
+    assert (status.remaining, status.retry_after, status.reset_after) == (1, 0, 0.1)

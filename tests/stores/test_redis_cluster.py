@@ -204,7 +204,7 @@ async def test_a_cluster_that_sends_in_circles(nodes: list[Process], monkeypatch
         assert len(asked) <= 5 + 3
 
 
-LIMITS = ("100/second", "200/minute", "300/hour", "400/day", "500/month", "600/year", "700/2 hours", "800/3 days")
+LIMITS = ("100/day", "200/2 days", "300/3 days", "400/4 days", "500/5 days", "600/6 days", "700/month", "800/year")
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

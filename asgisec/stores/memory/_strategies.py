@@ -113,23 +113,25 @@ class _Log:
     __slots__ = ("entries", "total")
 
     def __init__(self) -> None:
-        self.entries: deque[tuple[float, int]] = deque()
+        self.entries: deque[list[Any]] = deque()
         self.total = 0
 
 
 def _moving(bucket: Bucket) -> Take:
     _, amount, period, limit = bucket
+    part = period / LOG_LENGTH if amount > LOG_LENGTH else 0.0
 
     def take(state: Any, cost: int, now: float, status: LimitStatus) -> Any:
         log = _Log() if state is None else state
         entries, since = log.entries, now - period
-        at = now if amount <= LOG_LENGTH else ceil(now * LOG_LENGTH / period) * period / LOG_LENGTH
+        at = ceil(now / part) * part if part else now
         last = now
         if entries:
             last = entries[-1][0]
             if last > at:
                 last = at
-                log.entries = entries = deque([(min(then, at), spent) for then, spent in entries])
+                for entry in entries:
+                    entry[0] = min(entry[0], at)
             while entries and entries[0][0] <= since:
                 log.total -= entries.popleft()[1]
         left: int = amount - log.total
@@ -139,15 +141,16 @@ def _moving(bucket: Bucket) -> Take:
             status.reset_after = last - since if entries else 0.0
             status.retry_after = _moving_wait(log, bucket, cost, since)
             return log
-        status.remaining = left - cost
-        status.retry_after = 0.0
         if cost:
             log.total += cost
             if last == at and entries:
-                cost += entries.pop()[1]
-            entries.append((at, cost))
-            last = at
+                entries[-1][1] += cost
+            else:
+                entries.append([at, cost])
+                last = at
+        status.remaining = left - cost
         status.reset_after = last - since if entries else 0.0
+        status.retry_after = 0.0
         return log
 
     return take
@@ -155,6 +158,7 @@ def _moving(bucket: Bucket) -> Take:
 
 def _moving_wait(log: _Log, bucket: Bucket, cost: int, since: float) -> float:
     free = bucket.amount - log.total
+    at: float
     for at, spent in log.entries:
         free += spent
         if free >= cost:
@@ -163,10 +167,11 @@ def _moving_wait(log: _Log, bucket: Bucket, cost: int, since: float) -> float:
 
 
 def _moving_back(log: _Log, cost: int) -> None:
-    at, spent = log.entries.pop()
     log.total -= cost
-    if spent > cost:
-        log.entries.append((at, spent - cost))
+    last = log.entries[-1]
+    last[1] -= cost
+    if not last[1]:
+        log.entries.pop()
 
 
 def _gcra(bucket: Bucket) -> Take:
@@ -175,6 +180,7 @@ def _gcra(bucket: Bucket) -> Take:
     _, amount, period, limit = bucket
     rate = amount / period
     each = period / amount
+    room = amount + _TOLERANCE
 
     def take(state: Any, cost: int, now: float, status: LimitStatus) -> Any:
         level = 0.0
@@ -185,12 +191,12 @@ def _gcra(bucket: Bucket) -> Take:
                 level = max(level, 0.0)
         full = level + cost
         status.limit = limit
-        if full <= amount + _TOLERANCE:
-            status.remaining = int(amount - full + _TOLERANCE)
+        if full <= room:
+            status.remaining = int(room - full)
             status.reset_after = full * each
             status.retry_after = 0.0
             return now, full
-        status.remaining = int(amount - level + _TOLERANCE)
+        status.remaining = int(room - level)
         status.reset_after = level * each
         status.retry_after = period if cost > amount else max((full - amount) * each, _TOLERANCE)
         return now, level

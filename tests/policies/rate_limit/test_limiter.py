@@ -1,10 +1,18 @@
 """The engine: decisions on several limits, without a request."""
 
-import pytest
+from typing import Any
 
-from asgisec.errors import ConfigError
-from asgisec.policies.rate_limit.limiter import STRATEGIES, RateLimiter
+import pytest
+from limits import RateLimitItemPerMinute, parse
+
+from asgisec import RateLimiter
+from asgisec.errors import ConfigError, LimitUndecided
+from asgisec.policies.rate_limit import limiter as engine
+from asgisec.policies.rate_limit.limiter import STRATEGIES
 from asgisec.stores import MemoryStore
+from asgisec.stores.protocols import Decision
+
+pytestmark = pytest.mark.anyio
 
 
 class Clock:
@@ -14,12 +22,6 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.mark.anyio
 @pytest.mark.parametrize("strategy", STRATEGIES)
 async def test_a_refused_hit_spends_nothing_of_any_limit(strategy: str) -> None:
     clock = Clock()
@@ -35,6 +37,93 @@ async def test_a_refused_hit_spends_nothing_of_any_limit(strategy: str) -> None:
     assert (await limiter.hit("ada")).allowed
 
 
-def test_an_unknown_strategy_is_a_config_error() -> None:
-    with pytest.raises(ConfigError, match="write one of fixed-window"):
-        RateLimiter("1/second", strategy="token-bucket")
+@pytest.mark.parametrize(
+    ("limits", "written"),
+    [
+        pytest.param(["5/minute"], ["5 per 1 minute"], id="text"),
+        pytest.param(["5/minute; 9/hour"], ["5 per 1 minute", "9 per 1 hour"], id="several in one text"),
+        pytest.param(["5/2 minutes"], ["5 per 2 minute"], id="a multiple"),
+        pytest.param([RateLimitItemPerMinute(5)], ["5 per 1 minute"], id="an item"),
+        pytest.param([parse("5/minute"), "5/minute"], ["5 per 1 minute"], id="the same twice is one"),
+    ],
+)
+async def test_limits_as_the_limits_package_writes_them(limits: list[Any], written: list[str]) -> None:
+    assert [str(status.limit) for status in await RateLimiter(*limits).peek("ada")] == written
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"limits": ["often"]}, "write limits such as"),
+        ({"limits": ["0/minute"]}, "allow at least one request"),
+        ({"limits": [5]}, "write limits such as"),
+        ({"store": object()}, "write a store, such as MemoryStore"),
+        ({"strategy": "token-bucket"}, "write one of fixed-window, gcra, moving-window, sliding-window-counter"),
+        ({"on_store_error": "ignore"}, "write one of allow, deny, local"),
+    ],
+)
+def test_a_wrong_option_is_a_config_error(options: dict[str, Any], message: str) -> None:
+    limits = options.pop("limits", ["5/minute"])
+    with pytest.raises(ConfigError, match=message):
+        RateLimiter(*limits, **options)
+
+
+@pytest.mark.parametrize("cost", [-1, True, 1.5, "1", None])
+async def test_a_cost_that_is_none(cost: Any) -> None:
+    with pytest.raises(ValueError, match="whole number of 0 or more"):
+        await RateLimiter("5/minute").hit("ada", cost=cost)
+
+
+@pytest.mark.parametrize("key", ["", None, 1.5, b"ada"])
+async def test_a_key_that_is_none(key: Any) -> None:
+    with pytest.raises(LimitUndecided):
+        await RateLimiter("5/minute").hit(key)
+
+
+async def test_without_limits_of_its_own_it_decides_on_those_it_is_given() -> None:
+    limiter = RateLimiter()
+    with pytest.raises(ValueError, match="no limits of its own"):
+        await limiter.hit("ada")
+    decision = limiter.decide("ada", (("a", RateLimitItemPerMinute(1)),), 1)
+    assert isinstance(decision, Decision)
+    assert decision.allowed
+
+
+async def test_a_store_of_its_own_is_closed_with_it() -> None:
+    store = MemoryStore()
+    assert RateLimiter("5/minute", store=store).closes == (store,)
+    (own,) = RateLimiter("5/minute").closes
+    await own.aclose()
+
+
+def test_limits_that_are_new_each_time_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_KNOWN", 10)
+    limiter = RateLimiter()
+    allowed = 0
+    for _ in range(3):
+        for n in range(40):
+            # Made anew, an object may have the place in memory of one that is gone: it must not have its limits.
+            decision = limiter.decide("ada", ((str(n), RateLimitItemPerMinute(n + 1)),), 1)
+            assert isinstance(decision, Decision)
+            assert decision.limits[0].limit.amount == n + 1
+            allowed += decision.allowed
+        assert len(limiter._prepared) <= 10
+    assert allowed == 1 + 2 + 38 * 3
+
+
+async def test_the_worth_of_a_long_key_is_bounded() -> None:
+    store = MemoryStore()
+    limiter = RateLimiter("1/minute", store=store)
+    assert [(await limiter.hit("a" * 100_000)).allowed, (await limiter.hit("a" * 100_001)).allowed] == [True, True]
+    assert not (await limiter.hit("a" * 100_000)).allowed
+    assert all(len(identity) < 100 for (identity, _), _ in store._counts.items(0))
+
+
+async def test_many_keys_do_not_fill_the_memory() -> None:
+    clock = Clock()
+    store = MemoryStore(max_entries=50, clock=clock)
+    limiter = RateLimiter("5/minute", store=store)
+    for n in range(1000):
+        await limiter.hit(f"ada-{n}")
+        clock.now += 0.01
+    assert len(store._counts) == 50

@@ -8,7 +8,8 @@ end
 
 local function look(key, amount, period)
   local since, at = now - period, now
-  if amount > LOG_LENGTH then at = math.ceil(now * LOG_LENGTH / period) * period / LOG_LENGTH end
+  local part = period / LOG_LENGTH
+  if amount > LOG_LENGTH then at = math.ceil(now / part) * part end
   local first = entry(key, 0)
   while first and first[1] <= since do
     redis.call('LPOP', key)
