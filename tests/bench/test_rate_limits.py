@@ -1,6 +1,9 @@
 """The benchmark of decisions measures all that it says, after it has checked it."""
 
-from bench import rate_limits
+import asyncio
+
+from bench import growing, rate_limits
+from tests import valkey
 
 
 def test_what_is_compared() -> None:
@@ -15,3 +18,10 @@ def test_what_is_compared() -> None:
         "Three limits on Redis, 50 in flight": [("limits.aio hit + stats", 1 / 10)],
     }
     assert all(figure.taken > 0 for outcome in outcomes for figure in outcome.figures)
+
+
+def test_keys_that_grow() -> None:
+    with valkey.process() as server:
+        grown = asyncio.run(growing.grow(server, "gcra", 1500))
+    assert [row.keys for row in grown] == [1000, 1500]
+    assert all(50 < row.size < 500 and min(row.alone, row.together, row.script) > 0 for row in grown)

@@ -18,6 +18,7 @@ from asgisec import (
     CrossOriginProtection,
     HTTPSOnly,
     RateLimit,
+    RateLimiter,
     RateLimitGuard,
     RequestID,
     RequestLimits,
@@ -31,6 +32,7 @@ from asgisec import (
 )
 from asgisec.policy import Exchange, Policy
 from asgisec.presets import RECOMMENDED_ORDER
+from asgisec.stores import LimitsStore
 from tests.asgi import answering, request
 from tests.docs import tables
 from tests.docs.pages import ROOT, rows, section, text_of
@@ -94,6 +96,12 @@ def test_options_of_secure() -> None:
 
 def test_options_of_rules() -> None:
     assert options_on("rate-limits.md", "Rules") == [*defaults_of(Rule).items()]
+
+
+@pytest.mark.parametrize(("heading", "kind"), [("Options", RateLimiter), ("Any other storage", LimitsStore)])
+def test_options_of_the_engine(heading: str, kind: Any) -> None:
+    parameters = inspect.signature(kind).parameters.values()
+    assert options_on("rate-limit-engine.md", heading) == [(p.name, p.default) for p in parameters]
 
 
 def test_options_of_guards() -> None:
