@@ -19,7 +19,18 @@ from bench.imports import time_imports
 from bench.report import as_json, calls_as_json, calls_table, imports_line, machine, table
 
 # The parts that measure calls: each has `measured(rounds)`, which yields outcomes, and names its `PEERS`.
-PARTS = ("api_keys", "auth", "fastapi", "inputs", "limited_routes", "passwords", "rate_limits", "stores", "tokens")
+PARTS = (
+    "api_keys",
+    "auth",
+    "fastapi",
+    "inputs",
+    "limited_routes",
+    "oauth2",
+    "passwords",
+    "rate_limits",
+    "stores",
+    "tokens",
+)
 
 _ROOT = Path(__file__).parent.parent
 _RESULTS = _ROOT / "bench" / "results"

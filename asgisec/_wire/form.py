@@ -70,7 +70,8 @@ def decode_component(data: bytes) -> str:
     """
     if b"%" in data and _NOT_ESCAPED.search(data):
         raise ValueError
-    text = unquote_to_bytes(data.replace(b"+", b" ")).decode()
+    data = data.replace(b"+", b" ")
+    text = (unquote_to_bytes(data) if b"%" in data else data).decode()
     if not is_text(text):
         raise ValueError
     return text

@@ -130,4 +130,7 @@ def _named(error: SecurityError) -> tuple[int, str]:
 def json_answer(status: int, members: Mapping[str, object], headers: list[Pair] | None = None) -> Answer:
     """Return an answer in JSON that no cache keeps."""
     typed = [*(headers or ()), (b"content-type", b"application/json"), *NOT_STORED]
-    return Answer(status, typed, json.dumps(members, separators=(",", ":")).encode())
+    return Answer(status, typed, _encode(members).encode())
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would make an encoder for each answer
