@@ -12,7 +12,7 @@ A clock that was set back must not close a bucket for the time that it went back
 
 from collections import deque
 from collections.abc import Callable
-from math import ceil
+from math import ceil, floor
 from typing import Any, TypeAlias
 
 from asgisec.stores.protocols import Bucket, LimitStatus
@@ -124,16 +124,16 @@ def _moving(bucket: Bucket) -> Take:
     def take(state: Any, cost: int, now: float, status: LimitStatus) -> Any:
         log = _Log() if state is None else state
         entries, since = log.entries, now - period
-        at = ceil(now / part) * part if part else now
-        last = now
+        at = last = now
         if entries:
             last = entries[-1][0]
-            if last > at:
-                last = at
-                for entry in entries:
-                    entry[0] = min(entry[0], at)
-            while entries and entries[0][0] <= since:
-                log.total -= entries.popleft()[1]
+        if part:
+            # Most come within the same part as the one before.
+            at = last if last - part < now < last else ceil(now / part) * part
+        if last > at:
+            last = _set_back(entries, at)
+        while entries and entries[0][0] <= since:
+            log.total -= entries.popleft()[1]
         left: int = amount - log.total
         status.limit = limit
         if cost > left:
@@ -154,6 +154,12 @@ def _moving(bucket: Bucket) -> Take:
         return log
 
     return take
+
+
+def _set_back(entries: deque[list[Any]], at: float) -> float:
+    for entry in entries:
+        entry[0] = min(entry[0], at)
+    return at
 
 
 def _moving_wait(log: _Log, bucket: Bucket, cost: int, since: float) -> float:
@@ -192,11 +198,11 @@ def _gcra(bucket: Bucket) -> Take:
         full = level + cost
         status.limit = limit
         if full <= room:
-            status.remaining = int(room - full)
+            status.remaining = floor(room - full)
             status.reset_after = full * each
             status.retry_after = 0.0
             return now, full
-        status.remaining = int(room - level)
+        status.remaining = floor(room - level)
         status.reset_after = level * each
         status.retry_after = period if cost > amount else max((full - amount) * each, _TOLERANCE)
         return now, level
