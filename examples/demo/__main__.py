@@ -17,7 +17,7 @@ from examples.demo.screen import Screen
 from examples.demo.server import NotStartedError, Server
 from examples.demo.steps import Expected, Step, filled
 
-_NEEDED = ("aiosqlite", "fastapi", "httptools", "sqlalchemy", "uvicorn", "websockets", "zxcvbn")
+_NEEDED = ("aiosqlite", "email_validator", "fastapi", "httptools", "sqlalchemy", "uvicorn", "websockets", "zxcvbn")
 _MAX_PORT = 65535
 _INTERRUPTED = 130  # what shells report for Ctrl-C
 

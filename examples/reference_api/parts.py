@@ -1,6 +1,7 @@
 """All that the application is made of, put together once."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
@@ -9,12 +10,15 @@ from asgisec.auth import AnyOf, APIKeyAuth, BearerAuth
 from asgisec.credentials import APIKeys, LoginThrottle, PasswordHasher, PasswordPolicy
 from asgisec.inputs import SafeDirectory
 from asgisec.integrations.fastapi import SecurityGuard
-from asgisec.stores import MemoryStore, RedisStore, SQLStore, open_store
+from asgisec.stores import MemoryStore, SQLStore, open_store
 from asgisec.tokens import KeySet, TokenIssuer
 from examples.reference_api.access import SCOPES
 from examples.reference_api.accounts import Accounts
 from examples.reference_api.database import Sessions, make_engine
 from examples.reference_api.settings import Settings
+
+if TYPE_CHECKING:
+    from asgisec.stores import RedisStore  # whoever counts in memory needs no redis
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Parts:
 
     engine: AsyncEngine
     sessions: Sessions
-    counters: MemoryStore | RedisStore
+    counters: "MemoryStore | RedisStore"
     accounts: Accounts
     hasher: PasswordHasher
     passwords: PasswordPolicy
