@@ -26,9 +26,17 @@ def test_goals_name_variants_of_their_group(group: Group) -> None:
     assert {name for goal in group.goals for name in (goal.of, goal.to)} <= names
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param(("tokens",), id="one part"),
+        pytest.param(command.PARTS, id="all parts", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_writes_figures_and_charts(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    parts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(command, "PARTS", parts)
     monkeypatch.setattr(harness, "_BATCH", 10_000)
     monkeypatch.setattr(harness, "_WARM_UP", 2)
     monkeypatch.setattr(command, "_ROOT", tmp_path)
@@ -42,4 +50,6 @@ def test_a_run_writes_figures_and_charts(
         name = part.__name__.removeprefix("bench.")
         document = json.loads((tmp_path / "results" / f"{name}.json").read_text(encoding="utf-8"))
         assert [group["name"] for group in document["groups"]] == [group.name for group in part.GROUPS]
+    for name in parts:
+        assert json.loads((tmp_path / "results" / f"{name}.json").read_text(encoding="utf-8"))["groups"]
     assert {path.name for path in (tmp_path / "images").iterdir()} == {"one-pass-light.svg", "one-pass-dark.svg"}
