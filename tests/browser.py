@@ -119,7 +119,8 @@ def page(browser: str) -> Iterator[Page]:
         command = [browser, *_FLAGS, f"--user-data-dir={profile}", "about:blank"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:  # noqa: S603
             try:
-                with connect(_address(process), max_size=None) as socket:
+                # Its keep-alive would draw on `random` from a thread, in the middle of what hypothesis draws.
+                with connect(_address(process), max_size=None, ping_interval=None) as socket:
                     yield Page(socket)
                     socket.send(json.dumps({"id": 0, "method": "Browser.close"}))
                 process.communicate(timeout=_SECONDS)
