@@ -30,14 +30,17 @@ def checked(scopes: Iterable[str]) -> frozenset[str]:
 
 
 def covers(granted: frozenset[str], scope: str) -> bool:
-    """Tell whether a grant covers a scope: it names it, or `users:*` where the scope is `users:read`."""
+    """Tell whether a grant covers a scope: it names it, or `users:*` where the scope is `users:read`.
+
+    Nothing covers everything: a `*` alone is a scope like any other, here as in guards.
+    """
     if scope in granted:
         return True
     while ":" in scope:
         scope = scope.rpartition(":")[0]
         if f"{scope}:*" in granted:
             return True
-    return "*" in granted
+    return False
 
 
 def left_of(granted: frozenset[str], allowed: frozenset[str]) -> frozenset[str]:
