@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import asgisec
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "asgisec"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -296,9 +298,27 @@ def test_public_names(module: str) -> None:
 
 def test_the_package_only_names_what_is_public() -> None:
     body = ast.parse((PACKAGE / "__init__.py").read_text()).body
-    assert {type(node) for node in body[1:-1]} == {ast.ImportFrom}
-    assert isinstance(body[-1], ast.Assign)
-    assert ast.unparse(body[-1].targets[0]) == "__all__"
+    imports, names, later, loading = body[1:-3], *body[-3:]
+    assert {type(node) for node in imports} == {ast.ImportFrom, ast.If}
+    assert [ast.unparse(node.targets[0]) for node in (names, later) if isinstance(node, ast.Assign)] == [
+        "__all__",
+        "_LATER",
+    ]
+    assert isinstance(loading, ast.FunctionDef)
+    assert loading.name == "__getattr__"
+
+
+def test_what_is_loaded_later_is_what_type_checkers_see() -> None:
+    [later] = [node for node in ast.parse((PACKAGE / "__init__.py").read_text()).body if isinstance(node, ast.If)]
+    seen = {alias.name: node.module for node in later.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert seen == asgisec._LATER
+    for name, place in seen.items():
+        assert getattr(asgisec, name) is getattr(import_module(str(place)), name)
+
+
+def test_a_name_that_is_none() -> None:
+    with pytest.raises(AttributeError, match="module 'asgisec' has no attribute 'nobody'"):
+        _ = asgisec.nobody
 
 
 @pytest.mark.parametrize("file", FILES, ids=_name)

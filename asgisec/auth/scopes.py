@@ -8,7 +8,6 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from difflib import get_close_matches
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -109,6 +108,8 @@ def check_known(option: str, scopes: Iterable[str], declared: frozenset[str] | N
     """
     for scope in scopes:
         if declared is not None and spellings(scope).isdisjoint(declared):
+            from difflib import get_close_matches  # noqa: PLC0415 - for this message alone
+
             close = get_close_matches(scope, declared, 1)
             mend = f"write {close[0]!r}, or declare it" if close else f"declare it; there are {sorted(declared)}"
             raise ConfigError(option, scope, mend)
