@@ -18,7 +18,6 @@ What is wrong with a refresh token is an `InvalidToken` with one of a closed set
 
 import hmac
 import logging
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -31,11 +30,12 @@ from asgisec.errors import ConfigError, InvalidScope, InvalidToken
 from asgisec.events import SecurityEvent, emit
 from asgisec.stores.protocols import Closable, DenylistStore, RefreshFamily, RefreshStore
 from asgisec.tokens import _scopes
+from asgisec.tokens._grants import MAX_TEXT, asked, grant_of
+from asgisec.tokens._minting import Mint
 from asgisec.tokens._options import seconds, texts
-from asgisec.tokens._parsing import encode_base64url
 from asgisec.tokens._reasons import refused
 from asgisec.tokens._refresh import RefreshToken
-from asgisec.tokens.claims import Claims, TokenPair
+from asgisec.tokens.claims import TokenPair
 from asgisec.tokens.keys import KeySet
 from asgisec.tokens.revocation import SUBJECT_KEY, owner_of, session_key, token_key
 from asgisec.tokens.sessions import Grant, Session, TokenInfo
@@ -44,12 +44,8 @@ from asgisec.tokens.verifier import TokenVerifier
 __all__ = ["TokenIssuer", "TokenStore"]
 
 _MINUTE, _DAY = 60.0, 86_400.0
-_ID = 16  # random bytes of a token's id
-_MAX_TEXT = 1024  # characters of a subject or a client's id; what verifiers accept
 # A revocation outlives the tokens it is about by this many seconds, for verifiers whose leeway or clock is generous.
 _SLACK = 300.0
-# What the issuer says itself.
-_OWN_CLAIMS = frozenset({"iss", "aud", "sub", "exp", "nbf", "iat", "jti", "client_id", "scope", "scopes", "scp", "sid"})
 
 SubjectScopes: TypeAlias = Callable[[str], "Iterable[str] | Awaitable[Iterable[str] | None] | None"]
 
@@ -101,7 +97,7 @@ class TokenIssuer:
             raise ConfigError("TokenIssuer(store=)", store, "write a store, such as MemoryStore()")
         if subject_scopes is not None and not callable(subject_scopes):
             raise ConfigError("TokenIssuer(subject_scopes=)", subject_scopes, "write a function of a subject")
-        if not isinstance(client_id, str) or not 0 < len(client_id) <= _MAX_TEXT:
+        if not isinstance(client_id, str) or not 0 < len(client_id) <= MAX_TEXT:
             raise ConfigError("TokenIssuer(client_id=)", client_id, "write a text such as 'first-party'")
         self._audience = texts("TokenIssuer(audience=)", audience, "write what your API is called, or a list of names")
         self._keys = keys
@@ -114,6 +110,9 @@ class TokenIssuer:
         self._client_id = client_id
         self._clock = clock
         self._verifier = self.verifier()
+        self._mint = Mint(
+            keys, issuer=issuer, audience=self._audience, access_ttl=self._access_ttl, client_id=client_id
+        )
 
     @property
     def keys(self) -> KeySet:
@@ -177,10 +176,10 @@ class TokenIssuer:
             ValueError: Something cannot stand in a token.
             StoreUnavailable: The session cannot be kept now.
         """
-        grant = Grant(_text("subject", str(subject)), _client(client_id), _scopes.checked(scopes), _own(claims))
+        grant = grant_of(subject, client_id, scopes, claims)
         now = self._clock()
         if not refresh:
-            return self._pair(grant, now, None, None)
+            return self._mint.pair(grant, now)
         token = RefreshToken.first()
         family = RefreshFamily(
             id=token.family_id,
@@ -191,7 +190,7 @@ class TokenIssuer:
             created_at=now,
             expires_at=now + self._refresh_ttl,
         )
-        pair = self._pair(grant, now, family, token)
+        pair = self._mint.pair(grant, now, family, token)
         await self._store.add_family(family)
         self._tell("token_created", "issued", grant.subject, logging.INFO)
         return pair
@@ -222,10 +221,10 @@ class TokenIssuer:
             raise refused("client_mismatch")
         grant = replace(grant, scopes=await self._left(family, grant))
         if scopes is not None:
-            asked = _asked(scopes)
-            if not all(_scopes.covers(grant.scopes, scope) for scope in asked):
+            wanted = asked(scopes)
+            if not all(_scopes.covers(grant.scopes, scope) for scope in wanted):
                 raise InvalidScope
-            grant = replace(grant, scopes=asked)
+            grant = replace(grant, scopes=wanted)
         # Before the rotation: whoever ends this session afterwards, by subject, ends what is issued here, too.
         now = self._clock()
         successor = presented.successor()
@@ -240,7 +239,7 @@ class TokenIssuer:
             raise refused("reused")
         elif rotation.outcome == "gone":
             raise refused("revoked")
-        return self._pair(grant, now, family, successor)
+        return self._mint.pair(grant, now, family, successor)
 
     async def revoke(self, token: str, *, client_id: str | None = None) -> None:
         """Revoke an access token, or a refresh token and with it its session and the access tokens of that.
@@ -295,7 +294,7 @@ class TokenIssuer:
         """
         try:
             if isinstance(token, str) and "." in token:
-                return _info(await self._verifier.authenticate(token))
+                return TokenInfo.of(await self._verifier.authenticate(token))
             presented, family = await self._find(token)
         except InvalidToken:
             return None
@@ -305,7 +304,7 @@ class TokenIssuer:
         return TokenInfo(
             kind="refresh_token",
             subject=grant.subject,
-            client_id=self._client_of(grant),
+            client_id=self._mint.client_of(grant),
             scopes=grant.scopes,
             expires_at=family.expires_at,
             session_id=family.id,
@@ -335,34 +334,6 @@ class TokenIssuer:
             raise refused("subject_gone")
         return _scopes.left_of(grant.scopes, _scopes.checked(allowed))
 
-    def _pair(
-        self, grant: Grant, now: float, family: RefreshFamily | None, refresh_token: RefreshToken | None
-    ) -> TokenPair:
-        end = now + self._access_ttl if family is None else min(now + self._access_ttl, family.expires_at)
-        scope = " ".join(sorted(grant.scopes))
-        audience = sorted(self._audience)
-        claims = {
-            **grant.claims,
-            "iss": self._issuer,
-            "aud": audience[0] if len(audience) == 1 else audience,
-            "sub": grant.subject,
-            "exp": end,
-            "iat": now,
-            "jti": encode_base64url(secrets.token_bytes(_ID)),
-            "client_id": self._client_of(grant),
-            "scope": scope,
-            **({} if family is None else {"sid": family.id}),
-        }
-        return TokenPair(
-            access_token=self._keys.sign(claims),
-            refresh_token=None if refresh_token is None else str(refresh_token),
-            expires_in=max(int(end - now), 0),
-            scope=scope,
-        )
-
-    def _client_of(self, grant: Grant) -> str:
-        return self._client_id if grant.client_id is None else grant.client_id
-
     def _owner(self, subject: str) -> str:
         return owner_of(self._issuer, subject)
 
@@ -389,42 +360,3 @@ class TokenIssuer:
                 level=level,
             )
         )
-
-
-def _info(claims: Claims) -> TokenInfo:
-    return TokenInfo(
-        kind="access_token",
-        subject=claims.subject,
-        client_id=claims.client_id,
-        scopes=claims.scopes,
-        expires_at=claims.expires_at,
-        issued_at=claims.issued_at,
-        token_id=claims.token_id,
-        session_id=claims.session_id,
-    )
-
-
-def _text(name: str, value: str) -> str:
-    if not 0 < len(value) <= _MAX_TEXT:
-        raise ValueError(f"a {name} has 1 to {_MAX_TEXT} characters")
-    return value
-
-
-def _client(client_id: str | None) -> str | None:
-    if client_id is not None and not isinstance(client_id, str):
-        raise TypeError("a client's id is a text")
-    return client_id if client_id is None else _text("client's id", client_id)
-
-
-def _own(claims: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    taken = _OWN_CLAIMS.intersection(claims or {})
-    if taken:
-        raise ValueError(f"the issuer says {', '.join(sorted(taken))} itself; name the claim otherwise")
-    return claims or {}
-
-
-def _asked(scopes: Iterable[str]) -> frozenset[str]:
-    try:
-        return _scopes.checked(scopes)
-    except ValueError:
-        raise InvalidScope from None  # it comes from a client

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from asgisec.stores.protocols import RefreshFamily
+from asgisec.tokens.claims import Claims
 
 __all__ = ["Grant", "Session", "TokenInfo"]
 
@@ -98,3 +99,17 @@ class TokenInfo:
     issued_at: float | None = None
     token_id: str | None = None
     session_id: str | None = None
+
+    @classmethod
+    def of(cls, claims: Claims) -> "TokenInfo":
+        """Return what a verified access token says."""
+        return cls(
+            kind="access_token",
+            subject=claims.subject,
+            client_id=claims.client_id,
+            scopes=claims.scopes,
+            expires_at=claims.expires_at,
+            issued_at=claims.issued_at,
+            token_id=claims.token_id,
+            session_id=claims.session_id,
+        )
