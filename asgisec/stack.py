@@ -127,7 +127,7 @@ class SecurityMiddleware:
         exchange.plan = plan
         exchange.memo = {}
         # On the object itself what each message looks at: found on the class, it takes ten times as long.
-        exchange.status = exchange.refusal = exchange.added = None
+        exchange.status = exchange.refusal = exchange.added = exchange.around = exchange.subprotocol = None
         exchange.outer = outer
         failure: BaseException | None = None
         reached = 0
