@@ -4,9 +4,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from asgisec.stores import MemoryStore
+from asgisec.stores.memory._core import Entry, Expiring
 from asgisec.stores.protocols import RefreshFamily, RefreshStore
 from tests.stores.opened import STORES, opened
 
@@ -115,3 +118,32 @@ async def test_of_many_at_once_one_rotates(store: RefreshStore) -> None:
     assert found is not None
     assert {rotation.sealed for rotation in rotations if rotation.outcome == "repeated"} == {found.sealed}
     assert found.sealed == f"sealed-{found.current.removeprefix('next-')}"
+
+
+async def test_a_login_costs_the_same_however_many_its_owner_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = 0
+    find = Expiring.find
+
+    def counted(self: Expiring[Any, Any], key: Any, now: float) -> Entry[Any] | None:
+        nonlocal found
+        found += 1
+        return find(self, key, now)
+
+    monkeypatch.setattr(Expiring, "find", counted)
+    store = MemoryStore()
+    for number in range(1000):
+        await store.add_family(family(f"f{number}"))
+    assert found < 5000
+    assert len(await store.families_of("ada")) == 1000
+
+
+async def test_what_is_over_is_forgotten_with_the_logins_that_follow() -> None:
+    now = [1000.0]
+    store = MemoryStore(clock=lambda: now[0])
+    for number in range(500):
+        now[0] += 1
+        await store.add_family(family(f"f{number}", created_at=now[0], expires_at=now[0] + 10))
+    owned = store._owned.find("ada", now[0])
+    assert owned is not None
+    assert len(owned.value.ids) <= 32
+    assert [one.id for one in await store.families_of("ada")] == [f"f{number}" for number in range(490, 500)]

@@ -9,6 +9,18 @@ from asgisec.stores.protocols import RefreshFamily, Rotation
 
 __all__ = ["RefreshFamilies"]
 
+_FEW = 16  # ids that are looked at anew for nothing
+
+
+class _Owned:
+    """The families of one owner: their ids, and with how many of them it is worth looking for those that are over."""
+
+    __slots__ = ("ids", "looked_at")
+
+    def __init__(self) -> None:
+        self.ids: set[str] = set()
+        self.looked_at = _FEW
+
 
 class RefreshFamilies(Memory):
     """A `RefreshStore`. No method waits, so each is one step to all others of its event loop."""
@@ -18,17 +30,22 @@ class RefreshFamilies(Memory):
         return Expiring(self.max_entries, evicts=False)
 
     @cached_property
-    def _owned(self) -> Expiring[str, set[str]]:
+    def _owned(self) -> Expiring[str, _Owned]:
         return Expiring(self.max_entries, evicts=False)
 
     async def add_family(self, family: RefreshFamily) -> None:
         """Keep a new family; see `RefreshStore`."""
         now = self.clock()
-        owned = self._owned.find(family.owner, now)
-        ids = {family.id} if owned is None else {family.id, *self._live(owned.value, now)}
-        until = family.expires_at if owned is None else max(owned.expires_at, family.expires_at)
+        entry = self._owned.find(family.owner, now)
+        owned = _Owned() if entry is None else entry.value
+        until = family.expires_at if entry is None else max(entry.expires_at, family.expires_at)
         self._families.put(family.id, family, family.expires_at, now)
-        self._owned.put(family.owner, ids, until, now)
+        if len(owned.ids) >= owned.looked_at:
+            # Once for as many new ones as there were: a login costs the same however many the owner has.
+            owned.ids = self._live(owned.ids, now)
+            owned.looked_at = max(_FEW, 2 * len(owned.ids))
+        owned.ids.add(family.id)
+        self._owned.put(family.owner, owned, until, now)
 
     async def find_family(self, family_id: str) -> RefreshFamily | None:
         """Return a family; see `RefreshStore`."""
@@ -61,7 +78,7 @@ class RefreshFamilies(Memory):
         """Return the families of an owner; see `RefreshStore`."""
         now = self.clock()
         owned = self._owned.find(owner, now)
-        found = [] if owned is None else [self._families.find(family_id, now) for family_id in owned.value]
+        found = [] if owned is None else [self._families.find(family_id, now) for family_id in owned.value.ids]
         families = [entry.value for entry in found if entry is not None and not entry.value.ended]
         return sorted(families, key=lambda family: (family.created_at, family.id))
 
