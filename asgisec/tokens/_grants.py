@@ -23,6 +23,9 @@ def grant_of(subject: object, client_id: str | None, scopes: Iterable[str], clai
         ValueError: Something of it cannot stand in a token.
         TypeError: Something of it is of another type.
     """
+    if subject is None:
+        # As text it would be a name, and the same one for all that have no id yet.
+        raise TypeError("a subject is somebody's id, not None")
     return Grant(_text("subject", str(subject)), _client(client_id), _scopes.checked(scopes), _own(claims))
 
 

@@ -101,6 +101,7 @@ async def test_what_is_left_out_has_its_default(store: MemoryStore, clock: Clock
     ("given", "error"),
     [
         pytest.param(("", []), ValueError, id="no subject"),
+        pytest.param((None, []), TypeError, id="None, which would be the name of all that have no id"),
         pytest.param(("u" * 1025, []), ValueError, id="a subject that is too long"),
         pytest.param(("u", "users:read"), TypeError, id="scopes as one text"),
         pytest.param(("u", 5), TypeError, id="scopes that are none"),
