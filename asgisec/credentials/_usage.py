@@ -1,12 +1,13 @@
 """How often each API key is used: gathered in memory, written in batches, and never one write per request.
 
 A batch leaves some seconds after its first use, or when many uses have come. What a store does not take stays, and
-leaves with the next batch; so does what is left when the application shuts down (`aclose`).
+leaves with the next batch; so does what is left when the application shuts down (`aclose`). A batch that is on its way
+is waited for, never cancelled: nobody could tell whether it was written.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextvars import Context
 
 from asgisec.errors import StoreUnavailable
@@ -17,6 +18,10 @@ __all__ = ["Usage"]
 
 _MOST_KEYS = 100_000  # whose uses are kept for a store that does not answer; an entry has some hundred bytes
 _MANY = 1_000  # uses, after which a batch does not wait any longer
+_AT_ONCE = 500  # keys of one write: what has gathered for long must not take longer than a store's time-out
+
+_FAILING = ("sys_store_unavailable", "usage_not_written", logging.ERROR)
+_WRITING = ("sys_store_available", "usage_written", logging.INFO)
 
 
 class Usage:
@@ -35,7 +40,8 @@ class Usage:
         self._pending: dict[str, tuple[int, float]] = {}
         self._uses = 0
         self._due: float | None = None
-        self._flusher: asyncio.Task[None] | None = None
+        self._timer: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
+        self._writer: asyncio.Task[None] | None = None
         self._failing = False
 
     def pending(self, key_id: str) -> tuple[int, float | None]:
@@ -49,12 +55,11 @@ class Usage:
             return  # the store has been away for long: memory is bounded, and the request is worth more than its count
         self._pending[key_id] = (1, now) if known is None else (known[0] + 1, max(now, known[1]))
         self._uses += 1
-        if self._uses >= _MANY:
+        loop = _running_loop()
+        if loop is not None:
+            self._write_later(loop)
+        elif self._uses >= _MANY:
             await self.flush()
-        elif (loop := _running_loop()) is not None:
-            if self._flusher is None or self._flusher.done() or self._flusher.get_loop() is not loop:
-                # In a context of its own: no request's id gets into what is done for all of them.
-                self._flusher = loop.create_task(self._flush_later(), context=Context())
         elif self._due is None:
             self._due = self._clock() + self._interval
         elif self._clock() >= self._due:
@@ -64,42 +69,64 @@ class Usage:
         """Write what is pending. What the store does not take stays."""
         self._due = None
         self._uses = 0
-        batch, self._pending = self._pending, {}
-        if not batch:
-            return
-        try:
-            await self._store.count_api_keys(batch)
-        except StoreUnavailable:
-            self._keep(batch)
-            if not self._failing:
-                self._failing = True
-                self._tell("sys_store_unavailable", "usage_not_written", logging.ERROR)
-        except BaseException:
-            self._keep(batch)
-            raise
-        else:
-            if self._failing:
-                self._failing = False
-                self._tell("sys_store_available", "usage_written", logging.INFO)
+        key_ids = list(self._pending)
+        failed = False
+        for begin in range(0, len(key_ids), _AT_ONCE):
+            some = key_ids[begin : begin + _AT_ONCE]
+            batch = {key_id: self._pending.pop(key_id) for key_id in some if key_id in self._pending}
+            left = await self._left_of(batch)
+            failed = failed or left > 0
+            if left and left == len(batch):
+                break
+        if key_ids and failed is not self._failing:
+            self._failing = failed
+            self._tell()
 
     async def aclose(self) -> None:
-        """Write what is left."""
-        flusher, self._flusher = self._flusher, None
-        if flusher is not None and not flusher.done() and flusher.get_loop() is _running_loop():
-            flusher.cancel()
+        """Write what is left, after what is on its way."""
+        loop = _running_loop()
+        if self._timer is not None and self._timer[0] is loop:
+            self._timer[1].cancel()
+        self._timer = None
+        writer = self._writer
+        if writer is not None and not writer.done() and writer.get_loop() is loop:
+            await asyncio.wait([writer])
         await self.flush()
 
-    async def _flush_later(self) -> None:
-        await asyncio.sleep(self._interval)
-        await self.flush()
+    def _write_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._uses >= _MANY:
+            self._write(loop)
+        elif self._timer is None or self._timer[0] is not loop:
+            # In a context of its own: no request's id gets into what is done for all of them.
+            self._timer = (loop, loop.call_later(self._interval, self._on_time, loop, context=Context()))
 
-    def _keep(self, batch: dict[str, tuple[int, float]]) -> None:
+    def _on_time(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        self._write(loop)
+
+    def _write(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to write in a task of its own: a request that is cancelled cancels no batch."""
+        if self._writer is None or self._writer.done() or self._writer.get_loop() is not loop:
+            self._writer = loop.create_task(self.flush(), context=Context())
+
+    async def _left_of(self, batch: Mapping[str, tuple[int, float]]) -> int:
+        """Write a batch, keep what the store did not take, and tell how much that is."""
+        left: Collection[str] = batch.keys()
+        try:
+            left = await self._store.count_api_keys(batch)
+        except StoreUnavailable:
+            pass
+        finally:
+            self._keep({key_id: batch[key_id] for key_id in left})
+        return len(left)
+
+    def _keep(self, batch: Mapping[str, tuple[int, float]]) -> None:
         for key_id, (times, last) in batch.items():
             more, later = self._pending.get(key_id, (0, last))
             self._pending[key_id] = (times + more, max(last, later))
 
-    @staticmethod
-    def _tell(name: str, reason: str, level: int) -> None:
+    def _tell(self) -> None:
+        name, reason, level = _FAILING if self._failing else _WRITING
         emit(SecurityEvent(name=name, reason=reason, policy="APIKeys", level=level))
 
 

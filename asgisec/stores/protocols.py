@@ -7,7 +7,7 @@
 - `aclose` gives up connections. The next call opens new ones: a test client starts one application several times.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self, TypeAlias
 
@@ -284,11 +284,17 @@ class APIKeyStore(Closable, Protocol):
     async def delete_api_key(self, key_id: str) -> bool:
         """Delete a key; tell whether there was one."""
 
-    async def count_api_keys(self, used: Mapping[str, tuple[int, float]]) -> None:
+    async def count_api_keys(self, used: Mapping[str, tuple[int, float]]) -> Collection[str]:
         """Add to the counts of keys, all in one round trip; those of deleted keys are dropped.
 
         Args:
             used: For each id how often it was used, and when last.
+
+        Returns:
+            The ids whose counts could not be written, where others were: keys may be on several servers.
+
+        Raises:
+            StoreUnavailable: None was written.
         """
 
 

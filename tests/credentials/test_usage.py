@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextvars import ContextVar
 from unittest import mock
 
@@ -12,6 +12,7 @@ from asgisec.credentials import _usage
 from asgisec.credentials._usage import Usage
 from asgisec.errors import StoreUnavailable
 from asgisec.stores import MemoryStore
+from tests.stores.test_api_key_store import key
 
 pytestmark = pytest.mark.anyio
 
@@ -26,12 +27,19 @@ class Store(MemoryStore):
         self.batches: list[dict[str, tuple[int, float]]] = []
         self.contexts: list[str] = []
         self.failure: BaseException | None = None
+        self.broken: set[str] = set()
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+        self.answers.set()
 
-    async def count_api_keys(self, used: Mapping[str, tuple[int, float]]) -> None:
+    async def count_api_keys(self, used: Mapping[str, tuple[int, float]]) -> Collection[str]:
+        self.asked.set()
+        await self.answers.wait()
         if self.failure is not None:
             raise self.failure
-        self.batches.append(dict(used))
+        self.batches.append({key_id: uses for key_id, uses in used.items() if key_id not in self.broken})
         self.contexts.append(request.get())
+        return self.broken & used.keys()
 
 
 class Clock:
@@ -50,8 +58,7 @@ async def test_a_batch_leaves_by_itself_in_a_context_of_its_own() -> None:
         await usage.count("k1", 5.0)
     await usage.count("k2", 6.0)
     assert store.batches == []
-    assert usage._flusher is not None
-    await usage._flusher
+    await store.asked.wait()
     assert (store.batches, store.contexts) == ([{"k1": (3, 5.0), "k2": (1, 6.0)}], ["none"])
     await usage.aclose()
     assert len(store.batches) == 1
@@ -64,9 +71,101 @@ async def test_many_uses_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = Usage(store, 3600.0, Clock())
     for _ in range(7):
         await usage.count("k1", 5.0)
-    assert store.batches == [{"k1": (3, 5.0)}, {"k1": (3, 5.0)}]
+    await store.asked.wait()
+    assert store.batches == [{"k1": (7, 5.0)}]
+    await usage.count("k1", 6.0)
     await usage.aclose()
-    assert store.batches[2:] == [{"k1": (1, 5.0)}]
+    assert store.batches[1:] == [{"k1": (1, 6.0)}]
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_many_uses_do_not_wait_where_no_loop_of_asyncio_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_usage, "_MANY", 3)
+    store = MemoryStore()
+    await store.add_api_key(key("k1"))
+    usage = Usage(store, 3600.0, Clock())
+    counts = []
+    for _ in range(7):
+        await usage.count("k1", 5.0)
+        found = await store.find_api_key("k1")
+        assert found is not None
+        counts.append(found.request_count)
+    assert counts == [0, 0, 3, 3, 3, 6, 6]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("failure", [None, StoreUnavailable()], ids=["written", "refused"])
+async def test_what_is_on_its_way_at_the_end_is_waited_for(failure: StoreUnavailable | None) -> None:
+    store = Store()
+    store.answers.clear()
+    usage = Usage(store, 0.0, Clock())
+    await usage.count("k1", 5.0)
+    await store.asked.wait()
+    await usage.count("k2", 6.0)
+    store.failure = failure
+    closing = asyncio.create_task(usage.aclose())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    store.answers.set()
+    await closing
+    if failure is not None:  # then all of it is there for whoever closes once more
+        assert store.batches == []
+        store.failure = None
+        await usage.aclose()
+    written = {key_id: uses for batch in store.batches for key_id, uses in batch.items()}
+    assert written == {"k1": (1, 5.0), "k2": (1, 6.0)}
+    assert sum(map(len, store.batches)) == 2
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_request_that_is_cancelled_cancels_no_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_usage, "_MANY", 1)
+    store = Store()
+    store.answers.clear()
+    usage = Usage(store, 3600.0, Clock())
+    await asyncio.wait_for(usage.count("k1", 5.0), 60)
+    await store.asked.wait()
+    # Another does not begin a second write beside the first.
+    await asyncio.wait_for(usage.count("k1", 6.0), 60)
+    store.answers.set()
+    await usage.aclose()
+    assert store.batches == [{"k1": (1, 5.0)}, {"k1": (1, 6.0)}]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_was_written_is_not_written_again_for_what_was_not(caplog: pytest.LogCaptureFixture) -> None:
+    store = Store()
+    store.broken = {"k2"}
+    caplog.set_level(logging.INFO, "asgisec.events")
+    usage = Usage(store, 3600.0, Clock())
+    for key_id in ("k1", "k2", "k3"):
+        await usage.count(key_id, 5.0)
+    await usage.flush()
+    assert [usage.pending(key_id)[0] for key_id in ("k1", "k2", "k3")] == [0, 1, 0]
+    store.broken = set()
+    await usage.aclose()
+    assert store.batches == [{"k1": (1, 5.0), "k3": (1, 5.0)}, {"k2": (1, 5.0)}]
+    assert [record.getMessage() for record in caplog.records] == [
+        "sys_store_unavailable reason=usage_not_written policy=APIKeys",
+        "sys_store_available reason=usage_written policy=APIKeys",
+    ]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_gathered_for_long_is_written_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_usage, "_AT_ONCE", 2)
+    store = Store()
+    usage = Usage(store, 3600.0, Clock())
+    for n in range(5):
+        await usage.count(f"k{n}", 5.0)
+    # A store that is away is asked once, not once for each part.
+    store.failure = StoreUnavailable()
+    with mock.patch.object(store, "count_api_keys", wraps=store.count_api_keys) as asked:
+        await usage.flush()
+    assert asked.call_count == 1
+    store.failure = None
+    await usage.aclose()
+    assert [sorted(batch) for batch in store.batches] == [["k2", "k3"], ["k0", "k4"], ["k1"]]
 
 
 def test_every_event_loop_has_a_flusher_of_its_own() -> None:

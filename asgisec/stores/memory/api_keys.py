@@ -1,6 +1,6 @@
 """API keys in memory: for tests, and for keys that are made when the process starts. A full store refuses new ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -47,7 +47,7 @@ class APIKeyTable(Memory):
         """Delete a key; see `APIKeyStore`."""
         return self._api_keys.pop(key_id, None) is not None
 
-    async def count_api_keys(self, used: Mapping[str, tuple[int, float]]) -> None:
+    async def count_api_keys(self, used: Mapping[str, tuple[int, float]]) -> Collection[str]:
         """Add to counts; see `APIKeyStore`."""
         for key_id, (times, last) in used.items():
             known = self._api_keys.get(key_id)
@@ -57,3 +57,4 @@ class APIKeyTable(Memory):
                     request_count=known.request_count + times,
                     last_used_at=last if known.last_used_at is None else max(last, known.last_used_at),
                 )
+        return ()

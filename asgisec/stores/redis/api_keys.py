@@ -5,8 +5,9 @@ some.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from asgisec.errors import StoreUnavailable
 from asgisec.stores.protocols import StoredAPIKey
 from asgisec.stores.redis._core import Redis, Script
 from asgisec.stores.redis._records import changed, read, written
@@ -48,14 +49,21 @@ class APIKeyTable(Redis):
         await self.command(known.owner, "SREM", self._list(known.owner), key_id)
         return bool(deleted)
 
-    async def count_api_keys(self, used: Mapping[str, tuple[int, float]]) -> None:
+    async def count_api_keys(self, used: Mapping[str, tuple[int, float]]) -> Collection[str]:
         """Add to counts; see `APIKeyStore`."""
-        await asyncio.gather(
+        # One server of a cluster may be away. Told that all failed, the caller would count twice what the others took.
+        answers = await asyncio.gather(
             *(
                 self.run(_COUNT, key_id, [self._name(key_id)], [times, repr(float(last))])
                 for key_id, (times, last) in used.items()
-            )
+            ),
+            return_exceptions=True,
         )
+        failures = [answer for answer in answers if isinstance(answer, BaseException)]
+        for failure in failures:
+            if len(failures) == len(answers) or not isinstance(failure, StoreUnavailable):
+                raise failure
+        return [key_id for key_id, answer in zip(used, answers, strict=True) if isinstance(answer, StoreUnavailable)]
 
     def _name(self, key_id: str) -> str:
         return self.key("api-key", key_id)

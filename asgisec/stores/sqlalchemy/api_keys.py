@@ -1,6 +1,6 @@
 """API keys in SQL: one row each. Expired keys stay until they are deleted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -55,10 +55,10 @@ class APIKeyTable(SQL):
             deleted = await connection.execute(delete(table).where(table.c.id == safe(key_id)))
         return bool(deleted.rowcount)
 
-    async def count_api_keys(self, used: Mapping[str, tuple[int, float]]) -> None:
+    async def count_api_keys(self, used: Mapping[str, tuple[int, float]]) -> Collection[str]:
         """Add to counts; see `APIKeyStore`."""
         if not used:
-            return
+            return ()
         table = self._tables.api_keys
         times: BindParameter[int] = bindparam("times")
         last: BindParameter[float] = bindparam("last")
@@ -75,6 +75,7 @@ class APIKeyTable(SQL):
         rows = [{"key_id": safe(key_id), "times": n, "last": at} for key_id, (n, at) in sorted(used.items())]
         async with self._transaction() as connection:
             await connection.execute(added, rows)
+        return ()
 
 
 def _columns(values: Mapping[str, object]) -> dict[str, Any]:
