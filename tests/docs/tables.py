@@ -12,6 +12,11 @@ from asgisec.presets import RECOMMENDED_ORDER
 _BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
+def public() -> dict[str, Any]:
+    """Return what a page may name: also what is loaded only when it is asked for."""
+    return {**vars(asgisec), **{name: getattr(asgisec, name) for name in asgisec.__all__}}
+
+
 def page_of(policy: type) -> str:
     """Return the name of a policy's page: `RequestID` is `request-id.md`."""
     if policy is RateLimit:
@@ -28,7 +33,7 @@ def order() -> list[list[str]]:
 
 def message(code: str) -> list[str]:
     """Return the row for a piece of code that is wrong: what it says."""
-    names: dict[str, Any] = {**vars(asgisec), "app": _application}
+    names: dict[str, Any] = {**public(), "app": _application}
     return [code, f"`{_error_of(code, names)}`"]
 
 

@@ -70,7 +70,7 @@ def defaults_of(policy: type[Any]) -> dict[str, Any]:
 
 
 def value_of(cell: str) -> Any:
-    return _REQUIRED if cell == "required" else eval(cell.strip("`"), {**vars(asgisec), "time": time})  # noqa: S307 - our own page
+    return _REQUIRED if cell == "required" else eval(cell.strip("`"), {**tables.public(), "time": time})  # noqa: S307 - our own page
 
 
 def options_on(page: str, heading: str = "Options") -> list[tuple[str, Any]]:
