@@ -236,8 +236,37 @@ def test_a_place_that_is_held_for_long_is_kept(redis_url: str, monkeypatch: pyte
         giving = places.give_back(held)
         assert giving is not None
         await giving
-        # What was on its way then gives back what it took.
         await until(lambda: not places._tasks)
+        assert await _is_free(places)
+        await store.aclose()
+
+    anyio.run(run)
+
+
+def test_a_place_that_is_given_back_while_it_is_being_kept(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concurrency, "_SAID", 0)
+
+    async def run() -> None:
+        store = RedisStore.from_url(redis_url, prefix=valkey.fresh_prefix(), timeout=10)
+        on_its_way, given_back = anyio.Event(), anyio.Event()
+        asked = store.lease
+
+        async def late(identity: str, name: str, holder: str, places: int, seconds: float) -> Lease:
+            on_its_way.set()
+            await given_back.wait()
+            return await asked(identity, name, holder, places, seconds)
+
+        places = Places("RateLimit", "concurrent", 1, store, "deny")
+        held = places.attempt("ada")
+        assert (await _lease(places, held)).taken
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "lease", late)
+            await on_its_way.wait()
+            giving = places.give_back(held)
+            assert giving is not None
+            await giving
+            given_back.set()
+            await until(lambda: not places._tasks)
         assert await _is_free(places)
         await store.aclose()
 
