@@ -37,15 +37,13 @@ from asgisec.tokens._reasons import refused
 from asgisec.tokens._refresh import RefreshToken
 from asgisec.tokens.claims import TokenPair
 from asgisec.tokens.keys import KeySet
-from asgisec.tokens.revocation import SUBJECT_KEY, owner_of, session_key, token_key
+from asgisec.tokens.revocation import SLACK, SUBJECT_KEY, owner_of, session_key, token_key
 from asgisec.tokens.sessions import Grant, Session, TokenInfo
 from asgisec.tokens.verifier import TokenVerifier
 
 __all__ = ["TokenIssuer", "TokenStore"]
 
 _MINUTE, _DAY = 60.0, 86_400.0
-# A revocation outlives the tokens it is about by this many seconds, for verifiers whose leeway or clock is generous.
-_SLACK = 300.0
 
 SubjectScopes: TypeAlias = Callable[[str], "Iterable[str] | Awaitable[Iterable[str] | None] | None"]
 
@@ -279,7 +277,7 @@ class TokenIssuer:
             await self._store.end_family(family.id)
         # Behind the sessions: a refresh that came before their end began before this moment.
         now = self._clock()
-        await self._store.deny(self._owner(name), SUBJECT_KEY, now, now + self._access_ttl + _SLACK)
+        await self._store.deny(self._owner(name), SUBJECT_KEY, now, now + self._access_ttl + SLACK)
         self._tell("token_revoked", "subject", name, logging.INFO)
 
     async def sessions(self, subject: object) -> Sequence[Session]:
@@ -344,10 +342,10 @@ class TokenIssuer:
 
     async def _deny_session(self, family: RefreshFamily) -> None:
         now = self._clock()
-        await self._store.deny(family.owner, session_key(family.id), now, now + self._access_ttl + _SLACK)
+        await self._store.deny(family.owner, session_key(family.id), now, now + self._access_ttl + SLACK)
 
     async def _deny(self, subject: str, key: str, expires_at: float) -> None:
-        await self._store.deny(self._owner(subject), key, self._clock(), expires_at + _SLACK)
+        await self._store.deny(self._owner(subject), key, self._clock(), expires_at + SLACK)
 
     def _tell(self, name: str, reason: str, subject: str, level: int) -> None:
         emit(

@@ -9,7 +9,10 @@ from asgisec.stores.protocols import DenylistStore
 from asgisec.tokens._reasons import refused
 from asgisec.tokens.claims import Claims
 
-__all__ = ["SUBJECT_KEY", "check_revocation", "owner_of", "session_key", "token_key"]
+__all__ = ["SLACK", "SUBJECT_KEY", "check_revocation", "owner_of", "session_key", "token_key"]
+
+SLACK = 300.0
+"""For how many seconds a revocation outlives the tokens it is about: what the clocks of verifiers may be behind."""
 
 SUBJECT_KEY = "u"
 """The key of all that was issued to a subject."""

@@ -31,7 +31,7 @@ from asgisec.tokens._reasons import refused
 from asgisec.tokens._ring import Ring, RingSource
 from asgisec.tokens._seen import Seen, SeenTokens
 from asgisec.tokens.claims import Claims
-from asgisec.tokens.revocation import check_revocation
+from asgisec.tokens.revocation import SLACK, check_revocation
 
 if TYPE_CHECKING:
     from asgisec.tokens._keys import Key
@@ -61,7 +61,8 @@ class TokenVerifier:
         audience: What we are called; the token must name it, or one of several.
         denylist: The store that knows what was revoked.
         on_store_error: What happens where that store is down: `"deny"` (503), or `"allow"`.
-        leeway: How far the clocks of the issuer and of this machine may be apart.
+        leeway: How far the clocks of the issuer and of this machine may be apart; with a denylist, 300 seconds at
+            most, for so long a revocation outlives its token.
         cache_size: How many verified tokens are remembered, so that their signature is checked once; 0 for none.
         token_types: The `typ` to accept, without case; `None` among them accepts a token that has none.
         audience_claim: The claim that names the audience.
@@ -109,12 +110,16 @@ class TokenVerifier:
         required = _names(required_claims)
         # Whose revocations to ask for is said by the subject: without one, none could be found.
         needed = {"sub"} if denylist is not None else set()
+        allowed = seconds("TokenVerifier(leeway=)", leeway)
+        if denylist is not None and allowed > SLACK:
+            mend = f"with a denylist write {SLACK:.0f} or less: a revocation is forgotten so long after its token ends"
+            raise ConfigError("TokenVerifier(leeway=)", leeway, mend)
         self._checks = Checks(
             issuer=issuer,
             audience=texts("TokenVerifier(audience=)", audience, "write what this API is called in `aud`, or several"),
             audience_claim=audience_claim,
             required=required | needed,
-            leeway=seconds("TokenVerifier(leeway=)", leeway),
+            leeway=allowed,
         )
         self._clock = clock
         self._known = _Known(None, self._cache_size)

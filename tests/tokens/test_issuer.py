@@ -368,6 +368,27 @@ async def test_a_refresh_that_meets_a_revocation_leaves_no_good_token(store: Mem
     assert await refused(plain, pair.refresh_token) == "revoked"
 
 
+@pytest.mark.parametrize("by", ["token", "session", "subject"])
+async def test_a_revocation_lasts_as_long_as_the_most_generous_verifier_takes_its_token(
+    issuer: TokenIssuer, clock: Clock, by: str
+) -> None:
+    pair = await issuer.issue("user-1", [])
+    generous = issuer.verifier(leeway=300)
+    await generous.authenticate(pair.access_token)
+    if by == "subject":
+        await issuer.revoke_subject("user-1")
+    else:
+        await issuer.revoke(pair.access_token if by == "token" else refresh_token(pair))
+    clock.now += 900 + 300 - 0.001
+    with pytest.raises(InvalidToken) as refusal:
+        await generous.authenticate(pair.access_token)
+    assert refusal.value.reason == "revoked"
+    clock.now += 0.002
+    with pytest.raises(InvalidToken) as refusal:
+        await generous.authenticate(pair.access_token)
+    assert refusal.value.reason == "expired"
+
+
 async def test_what_a_token_says_to_introspection(issuer: TokenIssuer) -> None:
     pair = await issuer.issue("user-1", ["a"], "web")
     access, refresh = await issuer.inspect(pair.access_token), await issuer.inspect(refresh_token(pair))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from asgisec.errors import ConfigError, InvalidToken
+from asgisec.stores import MemoryStore
 from asgisec.tokens import Claims, KeySet, TokenVerifier
 from asgisec.tokens._reasons import REASONS
 from tests.tokens.minting import (
@@ -385,6 +386,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "leeway is text": ({"leeway": "10"}, "TokenVerifier(leeway=)"),
     "leeway is true": ({"leeway": True}, "TokenVerifier(leeway=)"),
     "leeway without end": ({"leeway": float("inf")}, "TokenVerifier(leeway=)"),
+    "leeway past the end of revocations": (
+        {"leeway": 301, "denylist": MemoryStore()},
+        "TokenVerifier(leeway=) got 301: with a denylist write 300 or less",
+    ),
     "cache_size": ({"cache_size": -1}, "TokenVerifier(cache_size=) got -1: write a whole number of 0 or more"),
     "cache_size is true": ({"cache_size": True}, "TokenVerifier(cache_size=)"),
     "max_size": ({"max_size": 0}, "TokenVerifier(max_size=)"),
