@@ -98,6 +98,10 @@ class Key:
         end = expires_at if self.expires_at is None else min(expires_at, self.expires_at)
         return Key(self.kid, self.algorithm, check=self.check, sign=self.sign, public=self.public, expires_at=end)
 
+    def without_end(self) -> "Key":
+        """Return this key, verifying as long as it is there."""
+        return Key(self.kid, self.algorithm, check=self.check, sign=self.sign, public=self.public)
+
 
 def secret_key(secret: bytes, algorithm: str, kid: str | None) -> Key:
     """Return the key that a secret is."""

@@ -160,11 +160,20 @@ class KeySet:
         return self
 
     def remove(self, kid: str) -> None:
-        """Forget a key at once: whatever it signed is refused from now on."""
-        left = [key for key in self._ring.keys if key.kid != kid]
-        if not left or len(left) == len(self._ring.keys):
-            known = ", ".join(repr(key.kid) for key in self._ring.keys)
+        """Forget a key at once: whatever it signed is refused from now on.
+
+        Where it is the key that signs, the next one that can signs instead, and has no end any more.
+        """
+        keys = self.current().keys
+        left = [key for key in keys if key.kid != kid]
+        if not left or len(left) == len(keys):
+            known = ", ".join(repr(key.kid) for key in keys)
             raise ConfigError("KeySet.remove(kid=)", kid, f"write one of {known}, and never the last one")
+        if keys[0].kid == kid and keys[0].sign is not None:
+            signing = next((key for key in left if key.sign is not None), None)
+            if signing is None:
+                raise ConfigError("KeySet.remove(kid=)", kid, "no other key here can sign; rotate to a new one first")
+            left = [signing.without_end(), *(key for key in left if key is not signing)]
         self._ring = Ring(left)
 
     def current(self) -> Ring:

@@ -162,6 +162,31 @@ def test_removing() -> None:
             keys.remove(kid)
 
 
+def test_an_old_key_that_signs_again_does_not_end_with_its_overlap() -> None:
+    clock = Clock()
+    keys = KeySet.generate("EdDSA", kid="old", clock=clock).rotate(KeySet.generate("EdDSA", kid="leaked"), overlap=60)
+    keys.remove("leaked")
+    clock.now += 61
+    assert [key.kid for key in keys.current().keys] == ["old"]
+    verifier(keys).verify(keys.sign(CLAIMS))
+
+
+def test_the_next_key_that_can_sign_takes_the_place_of_one_that_is_removed() -> None:
+    clock = Clock()
+    theirs = {**KeySet.generate("ES256").public_jwks()["keys"][0], "kid": "theirs"}
+    new = KeySet.from_jwks({"keys": [private_jwk(RSA_KEY, kid="leaked"), theirs]})
+    keys = KeySet.generate("EdDSA", kid="old", clock=clock).rotate(new, overlap=60)
+    keys.remove("leaked")
+    assert [key.kid for key in keys.current().keys] == ["old", "theirs"]
+    with pytest.raises(ConfigError, match="no other key here can sign; rotate to a new one first"):
+        keys.remove("old")
+    verifier(keys).verify(keys.sign(CLAIMS))
+    keys.rotate(overlap=60)
+    keys.remove("old")
+    keys.remove("theirs")
+    verifier(keys).verify(keys.sign(CLAIMS))
+
+
 WRONG: dict[str, tuple[Any, str]] = {
     "31 bytes": (lambda: KeySet.from_secret(b"x" * 31), "(hidden): HS256 needs at least 32 random bytes"),
     "47 bytes": (lambda: KeySet.from_secret(b"x" * 47, algorithm="HS384"), "HS384 needs at least 48 random bytes"),
