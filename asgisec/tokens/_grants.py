@@ -1,13 +1,15 @@
 """What is granted at a login, read: what cannot stand in a token is refused before anything is kept."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from asgisec.errors import InvalidScope
 from asgisec.tokens import _scopes
+from asgisec.tokens._parsing import parse_object
 from asgisec.tokens.sessions import Grant
 
-__all__ = ["MAX_TEXT", "asked", "grant_of"]
+__all__ = ["MAX_TEXT", "asked", "grant_of", "name_of"]
 
 MAX_TEXT = 1024
 """The characters of a subject or a client's id: what verifiers accept."""
@@ -23,29 +25,54 @@ def grant_of(subject: object, client_id: str | None, scopes: Iterable[str], clai
         ValueError: Something of it cannot stand in a token.
         TypeError: Something of it is of another type.
     """
+    return Grant(_text("subject", name_of(subject)), _client(client_id), _scopes.checked(scopes), _own(claims))
+
+
+def name_of(subject: object) -> str:
+    """Return a subject as text.
+
+    Raises:
+        TypeError: It is `None`: as text that would be a name, and the same one for all that have no id yet.
+    """
     if subject is None:
-        # As text it would be a name, and the same one for all that have no id yet.
         raise TypeError("a subject is somebody's id, not None")
-    return Grant(_text("subject", str(subject)), _client(client_id), _scopes.checked(scopes), _own(claims))
+    return str(subject)
 
 
-def _text(name: str, value: str) -> str:
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a {name} is a text")
     if not 0 < len(value) <= MAX_TEXT:
         raise ValueError(f"a {name} has 1 to {MAX_TEXT} characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"a {name} has no half of a surrogate pair") from None
     return value
 
 
 def _client(client_id: str | None) -> str | None:
-    if client_id is not None and not isinstance(client_id, str):
-        raise TypeError("a client's id is a text")
     return client_id if client_id is None else _text("client's id", client_id)
 
 
 def _own(claims: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    taken = _OWN_CLAIMS.intersection(claims or {})
+    if claims is None:
+        return {}
+    if not isinstance(claims, Mapping):
+        raise TypeError("write claims as a dict")
+    if not claims:
+        return {}
+    try:
+        # As a verifier reads them: with what it refuses, no token would ever be good.
+        read = parse_object(json.dumps(dict(claims), allow_nan=False).encode())
+    except (ValueError, RecursionError):
+        raise ValueError("claims are JSON: each name once, no NaN, not deeply nested, no lone surrogates") from None
+    taken = _OWN_CLAIMS & read.keys()
     if taken:
         raise ValueError(f"the issuer says {', '.join(sorted(taken))} itself; name the claim otherwise")
-    return claims or {}
+    if "azp" in read:
+        _text("claim `azp`", read["azp"])
+    return read
 
 
 def asked(scopes: Iterable[str]) -> frozenset[str]:

@@ -30,7 +30,7 @@ from asgisec.errors import ConfigError, InvalidScope, InvalidToken
 from asgisec.events import SecurityEvent, emit
 from asgisec.stores.protocols import Closable, DenylistStore, RefreshFamily, RefreshStore
 from asgisec.tokens import _scopes
-from asgisec.tokens._grants import MAX_TEXT, asked, grant_of
+from asgisec.tokens._grants import MAX_TEXT, asked, grant_of, name_of
 from asgisec.tokens._minting import Mint
 from asgisec.tokens._options import seconds, texts
 from asgisec.tokens._reasons import refused
@@ -172,6 +172,7 @@ class TokenIssuer:
 
         Raises:
             ValueError: Something cannot stand in a token.
+            TypeError: Something is of another type, or the subject is `None`.
             StoreUnavailable: The session cannot be kept now.
         """
         grant = grant_of(subject, client_id, scopes, claims)
@@ -272,7 +273,7 @@ class TokenIssuer:
 
     async def revoke_subject(self, subject: object) -> None:
         """End all sessions of a subject, and all access tokens that it has now. What it gets from now on is good."""
-        name = str(subject)
+        name = name_of(subject)
         for family in await self._store.families_of(self._owner(name)):
             await self._store.end_family(family.id)
         # Behind the sessions: a refresh that came before their end began before this moment.
@@ -282,7 +283,7 @@ class TokenIssuer:
 
     async def sessions(self, subject: object) -> Sequence[Session]:
         """Return the sessions of a subject that can be refreshed, the oldest first."""
-        return [Session.of(family) for family in await self._store.families_of(self._owner(str(subject)))]
+        return [Session.of(family) for family in await self._store.families_of(self._owner(name_of(subject)))]
 
     async def inspect(self, token: str) -> TokenInfo | None:
         """Return what an access token or a refresh token says; `None` where it is not good (RFC 7662 section 2.2).

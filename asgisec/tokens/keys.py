@@ -209,4 +209,6 @@ def _generated(algorithm: str) -> object:
 
 
 def _segment(value: Mapping[str, Any]) -> str:
-    return encode_base64url(json.dumps(dict(value), separators=(",", ":"), allow_nan=False).encode())
+    # Unescaped: a name in another script has a third of the size, and what is no text is no token.
+    written = json.dumps(dict(value), separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return encode_base64url(written.encode())

@@ -97,6 +97,13 @@ async def test_what_is_left_out_has_its_default(store: MemoryStore, clock: Clock
     assert (issuer.access_ttl, issuer.refresh_ttl, issuer.closes) == (60.0, 604_800.0, (store,))
 
 
+def nested(depth: int) -> Any:
+    value: Any = 0
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize(
     ("given", "error"),
     [
@@ -115,12 +122,56 @@ async def test_what_is_left_out_has_its_default(store: MemoryStore, clock: Clock
         pytest.param(("u", [], 5), TypeError, id="a client that is no text"),
         pytest.param(("u", [], ""), ValueError, id="a client without a name"),
         pytest.param(("u", [], None, {"exp": 1}), ValueError, id="a claim that the issuer makes"),
+        pytest.param(("u\ud800", []), ValueError, id="a subject with half of a surrogate pair"),
+        pytest.param(("u", [], "\udfff"), ValueError, id="a client with half of a surrogate pair"),
+        pytest.param(("u", [], None, {"a": "\ud800"}), ValueError, id="a claim with half of a surrogate pair"),
+        pytest.param(("u", [], None, {"a": float("nan")}), ValueError, id="a claim that is no number"),
+        pytest.param(("u", [], None, {1: 2, "1": 3}), ValueError, id="a claim that JSON names twice"),
+        pytest.param(("u", [], None, {"a": nested(32)}), ValueError, id="a claim deeper than a verifier reads"),
+        pytest.param(("u", [], None, {"a": nested(100_000)}), ValueError, id="a claim deeper than anybody writes"),
+        pytest.param(("u", [], None, {"azp": 5}), TypeError, id="a party that is no text"),
+        pytest.param(("u", [], None, {"azp": ""}), ValueError, id="a party without a name"),
+        pytest.param(("u", [], None, {"a": b"b"}), TypeError, id="a claim that is no JSON"),
+        pytest.param(("u", [], None, [("a", 1)]), TypeError, id="claims that are a list"),
     ],
 )
 async def test_what_cannot_stand_in_a_token(issuer: TokenIssuer, given: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         await issuer.issue(*given)
     assert await issuer.sessions("u") == []
+
+
+@pytest.mark.parametrize(
+    ("subject", "claims"),
+    [
+        pytest.param("\U0001f642" * 1024, {}, id="as long as can be, in another script"),
+        pytest.param("a\0b\r\n\u202e", {}, id="characters that control"),
+        pytest.param("u", {"a": nested(31)}, id="as deep as can be"),
+        pytest.param("u", {1: (2.5, None)}, id="what JSON writes otherwise"),
+    ],
+)
+async def test_what_stands_in_a_token_is_read_again(issuer: TokenIssuer, subject: str, claims: dict[Any, Any]) -> None:
+    pair = await issuer.issue(subject, [], claims=claims)
+    for given in (pair, await issuer.refresh(refresh_token(pair))):
+        found = await issuer.verifier().authenticate(given.access_token)
+        assert found.subject == subject
+        assert {name: found[name] for name in found if name in {"a", "1"}} == json.loads(json.dumps(claims))
+
+
+async def test_a_claim_that_is_changed_later_stays_what_it_was(issuer: TokenIssuer) -> None:
+    roles = ["reader"]
+    pair = await issuer.issue("u", [], claims={"roles": roles})
+    roles.append("admin")
+    second = await issuer.refresh(refresh_token(pair))
+    assert issuer.verifier().verify(second.access_token)["roles"] == ["reader"]
+
+
+@pytest.mark.parametrize("ask", ["issue", "sessions", "revoke_subject"])
+async def test_nobody_is_called_none(issuer: TokenIssuer, ask: str) -> None:
+    """A revocation that reaches nobody must not look like one that was done."""
+    asked = getattr(issuer, ask)(None, *([[]] if ask == "issue" else []))
+    with pytest.raises(TypeError, match="a subject is somebody's id, not None"):
+        await asked
 
 
 async def test_a_refresh_rotates_and_keeps_the_session(issuer: TokenIssuer, clock: Clock) -> None:
