@@ -16,10 +16,13 @@ __all__ = ["UUID7"]
 
 # One call to the system per block. No process makes this many ids in a millisecond, so the time stays the clock's.
 _BLOCK = 256
-_RANDOM = 9  # bytes; of their 18 digits the first is left out
-_VARIANT = int.from_bytes((b"\x00\x80" + bytes(7)) * _BLOCK)
-_NOT_VARIANT = int.from_bytes((b"\xff\x3f" + b"\xff" * 7) * _BLOCK)
-_VERSION_AND_COUNTER = [f"7{count:02x}" for count in range(_BLOCK)]
+_TAIL = 10  # bytes: 4 bits of version, the counter, 4 random bits, 2 of variant, 62 random bits
+_SIZE = _TAIL * _BLOCK
+# The last of a block stands first in it: tails are taken from the end.
+_FIXED = int.from_bytes(b"".join((0x700080 | count << 12).to_bytes(3) + bytes(7) for count in reversed(range(_BLOCK))))
+_RANDOM = int.from_bytes((b"\x00\x0f\x3f" + b"\xff" * 7) * _BLOCK)
+
+_MS = 1_000_000  # nanoseconds
 
 
 class UUID7:
@@ -30,12 +33,12 @@ class UUID7:
         entropy: Returns that many random bytes.
     """
 
-    __slots__ = ("_clock", "_entropy", "_latest", "_refilling", "_tails")
+    __slots__ = ("_clock", "_entropy", "_now", "_refilling", "_tails")
 
     def __init__(self, clock: Callable[[], int] = time.time_ns, entropy: Callable[[int], bytes] = os.urandom) -> None:
         self._clock = clock
         self._entropy = entropy
-        self._latest = (0, f"{0:012x}")
+        self._now = (0, f"{0:012x}")  # until which nanosecond which digits stand
         self._start_anew()
         # A forked worker must not hand out what its parent holds in store, nor wait for a thread that it lacks.
         if hasattr(os, "register_at_fork"):
@@ -47,15 +50,14 @@ class UUID7:
             tail = self._tails.pop()  # atomic: no two threads get the same
         except IndexError:
             tail = self._refill()
-        now = self._clock() // 1_000_000
-        latest, digits = self._latest
-        if now > latest:
-            digits = self._advance(now)
+        until, digits = self._now
+        if (now := self._clock()) >= until:
+            digits = self._advance(now // _MS)
         return digits + tail
 
     def _advance(self, now: int) -> str:
         digits = f"{now:012x}"
-        self._latest = now, digits  # in one step: no thread sees one without the other
+        self._now = (now + 1) * _MS, digits  # in one step: no thread sees one without the other
         return digits
 
     def _start_anew(self) -> None:
@@ -68,13 +70,9 @@ class UUID7:
             return self._tails.pop() if self._tails else self._next_block()
 
     def _next_block(self) -> str:
-        bits = int.from_bytes(self._entropy(_RANDOM * _BLOCK)) & _NOT_VARIANT | _VARIANT
-        digits = bits.to_bytes(_RANDOM * _BLOCK).hex()
-        tails = [
-            start + digits[n + 1 : n + 18]
-            for start, n in zip(_VERSION_AND_COUNTER, range(0, len(digits), 18), strict=True)
-        ]
-        first, *rest = tails
-        self._advance(self._latest[0] + 1)
-        self._tails.extend(reversed(rest))
+        bits = int.from_bytes(self._entropy(_SIZE)) & _RANDOM | _FIXED
+        tails = bits.to_bytes(_SIZE).hex(" ", _TAIL).split()
+        first = tails.pop()
+        self._advance(self._now[0] // _MS)
+        self._tails.extend(tails)
         return first

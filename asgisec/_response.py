@@ -22,10 +22,11 @@ _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.
 class Pass(Exchange):
     """An exchange, with what the pass alone knows of it and the way its response takes."""
 
-    outer: "Pass | None" = None
-    answered = False
-    failed_inside: "tuple[BaseException, Pass, int] | None" = None
+    __slots__ = ("answered", "failed_inside", "plan", "send")
 
+    outer: "Pass | None"
+    answered: bool
+    failed_inside: "tuple[BaseException, Pass, int] | None"
     plan: Plan
     send: Send
 

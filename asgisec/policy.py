@@ -124,21 +124,36 @@ class Exchange:
         subprotocol: What is chosen when a WebSocket is accepted, where the application chooses nothing.
     """
 
-    # No slots: what stays on the class until something happens costs nothing per request.
-    status: int | None = None
+    __slots__ = (
+        "__weakref__",
+        "added",
+        "around",
+        "headers",
+        "memo",
+        "names",
+        "outer",
+        "receive",
+        "refusal",
+        "refused_by",
+        "scope",
+        "status",
+        "subprotocol",
+    )
+
     names: set[bytes]
-    outer: "Exchange | None" = None
-    refusal: SecurityError | None = None
-    refused_by: "Policy | None" = None
-    added: list[Pair] | None = None
-    around: Callable[[ASGIApp], ASGIApp] | None = None
-    subprotocol: str | None = None
 
     def __init__(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> None:
         self.scope = scope
         self.headers = headers
         self.receive = receive
         self.memo: dict[object, Any] = {}
+        self.status: int | None = None
+        self.outer: Exchange | None = None
+        self.refusal: SecurityError | None = None
+        self.refused_by: Policy | None = None
+        self.added: list[Pair] | None = None
+        self.around: Callable[[ASGIApp], ASGIApp] | None = None
+        self.subprotocol: str | None = None
 
     def __repr__(self) -> str:
         # Neither headers nor query: both carry credentials.

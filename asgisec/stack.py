@@ -126,8 +126,9 @@ class SecurityMiddleware:
         exchange.send = send
         exchange.plan = plan
         exchange.memo = {}
-        # On the object itself what each message looks at: found on the class, it takes ten times as long.
-        exchange.status = exchange.refusal = exchange.added = exchange.around = exchange.subprotocol = None
+        exchange.status = exchange.refusal = exchange.refused_by = exchange.added = None
+        exchange.around = exchange.subprotocol = exchange.failed_inside = None
+        exchange.answered = False
         exchange.outer = outer
         failure: BaseException | None = None
         reached = 0

@@ -18,7 +18,7 @@ from asgisec._plan import _USUAL
 from asgisec._wire.headers import Pair, join_repeated, merge_vary
 from asgisec._wire.host import parse_host
 from asgisec._wire.origin import is_own
-from asgisec.context import Trace, current, new_id
+from asgisec.context import Trace, current, new_id, new_trace
 from asgisec.errors import BadRequest, OriginNotAllowed, SecurityError
 from asgisec.policies.request_id import _WELL_FORMED
 from asgisec.policy import Answer
@@ -126,7 +126,11 @@ def inlined(app: ASGIApp, hosts: Sequence[str]) -> ASGIApp:  # noqa: C901, PLR09
             answered: Awaitable[None] = send(message)
             return answered
 
-        token = current.set(Trace(request_id, headers.get(b"traceparent")))
+        trace = new_trace(Trace)
+        trace.request_id = request_id
+        trace.inbound = headers.get(b"traceparent")
+        trace.begun = None
+        token = current.set(trace)
         try:
             if contradictory:
                 await _refuse(scope, send, Answer.problem(_REPEATED, request_id), request_id)

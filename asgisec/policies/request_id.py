@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
 from asgisec._wire.headers import Pair
-from asgisec.context import Trace, current, new_id
+from asgisec.context import Trace, current, new_id, new_trace
 from asgisec.errors import ConfigError
 from asgisec.policies._options import a_bool, header_name
 from asgisec.policy import Exchange, Policy, is_coroutine_function
@@ -89,7 +89,10 @@ class RequestID(Policy):
                 exchange.scope["state"] = {"request_id": request_id}
             else:
                 state["request_id"] = request_id
-            trace = Trace(request_id, headers.get(b"traceparent") if self.trust_inbound else None)
+            trace = new_trace(Trace)
+            trace.request_id = request_id
+            trace.inbound = headers.get(b"traceparent") if self.trust_inbound else None
+            trace.begun = None
             memo[_MEMO] = (trace, self, current.set(trace))
         if self.update_request_header:
             self._update(exchange)
