@@ -3,10 +3,13 @@
 import asyncio
 import gc
 import ssl
+import time
 import warnings
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -20,8 +23,9 @@ from redis.crc import key_slot
 
 from asgisec.errors import ConfigError, StoreUnavailable
 from asgisec.stores import RedisStore, open_store
+from asgisec.stores.protocols import RefreshFamily, StoredAPIKey
 from asgisec.stores.redis._channel import Channel
-from asgisec.stores.redis._core import Script
+from asgisec.stores.redis._core import Script, Word
 from tests import valkey
 
 ECHO = Script("echo", "return ARGV[1]")
@@ -331,3 +335,30 @@ async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> No
             await target.drain()
     finally:
         target.close()
+
+
+@pytest.mark.anyio
+async def test_an_owner_of_many_is_not_asked_for_all_at_once(valkey_url: str) -> None:
+    """What is asked for at once shares one time-out: an owner of ten thousand sessions could not be revoked."""
+    waiting = most = 0
+
+    class Counted(RedisStore):
+        async def command(self, identity: str, *words: Word) -> Any:
+            nonlocal waiting, most
+            waiting += 1
+            most = max(most, waiting)
+            try:
+                return await super().command(identity, *words)
+            finally:
+                waiting -= 1
+
+    now = time.time()
+    family = RefreshFamily(id="", owner="ada", grant="{}", proof="p", current="c", created_at=now, expires_at=now + 600)
+    key = StoredAPIKey(id="", owner="ada", name="", scopes="", networks="", digest="d", last_four="", created_at=now)
+    async with Counted.from_url(valkey_url, prefix=valkey.fresh_prefix(), timeout=10) as store:
+        for number in range(401):
+            await store.add_family(replace(family, id=f"{number}"))
+            await store.add_api_key(replace(key, id=f"{number}"))
+        assert len({one.id for one in await store.families_of("ada")}) == 401
+        assert len({one.id for one in await store.api_keys_of("ada")}) == 401
+    assert most <= 200

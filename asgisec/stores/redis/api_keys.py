@@ -14,6 +14,8 @@ from asgisec.stores.redis._records import changed, read, written
 
 __all__ = ["APIKeyTable"]
 
+_AT_ONCE = 200  # keys: all that are asked for at once share one time-out
+
 _PUT, _CHANGE, _COUNT = Script("put"), Script("change"), Script("count")
 
 
@@ -33,7 +35,11 @@ class APIKeyTable(Redis):
     async def api_keys_of(self, owner: str) -> Sequence[StoredAPIKey]:
         """Return the keys of an owner; see `APIKeyStore`."""
         ids = await self.command(owner, "SMEMBERS", self._list(owner))
-        found = await asyncio.gather(*(self.find_api_key(key_id.decode()) for key_id in ids))
+        found: list[StoredAPIKey | None] = []
+        listed = list(ids)
+        for begin in range(0, len(listed), _AT_ONCE):
+            some = listed[begin : begin + _AT_ONCE]
+            found += await asyncio.gather(*(self.find_api_key(key_id.decode()) for key_id in some))
         return sorted((key for key in found if key is not None), key=lambda key: (key.created_at, key.id))
 
     async def change_api_key(self, key_id: str, changes: Mapping[str, object]) -> StoredAPIKey | None:

@@ -15,6 +15,8 @@ from asgisec.stores.redis._records import changed, read, written
 
 __all__ = ["RefreshFamilies"]
 
+_AT_ONCE = 200  # families: all that are asked for at once share one time-out
+
 _PUT, _ROTATE, _CHANGE, _ENLIST = Script("put"), Script("rotate"), Script("change"), Script("enlist")
 
 
@@ -45,8 +47,11 @@ class RefreshFamilies(Redis):
         """Return the families of an owner; see `RefreshStore`."""
         now = math.floor(time.time() * 1000)
         ids = await self.command(owner, "ZRANGE", self._list_of(owner), f"({now}", "+inf", "BYSCORE")
-        found = await asyncio.gather(*(self.find_family(family_id.decode()) for family_id in ids))
-        families = [family for family in found if family is not None and not family.ended]
+        families = []
+        for begin in range(0, len(ids), _AT_ONCE):
+            some = ids[begin : begin + _AT_ONCE]
+            found = await asyncio.gather(*(self.find_family(family_id.decode()) for family_id in some))
+            families += [family for family in found if family is not None and not family.ended]
         return sorted(families, key=lambda family: (family.created_at, family.id))
 
     def _family(self, family_id: str) -> str:
