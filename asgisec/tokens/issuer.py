@@ -173,6 +173,7 @@ class TokenIssuer:
         Raises:
             ValueError: Something cannot stand in a token.
             TypeError: Something is of another type, or the subject is `None`.
+            InvalidToken: `revoked`: all that the subject has was revoked while it logged in.
             StoreUnavailable: The session cannot be kept now.
         """
         grant = grant_of(subject, client_id, scopes, claims)
@@ -191,6 +192,11 @@ class TokenIssuer:
         )
         pair = self._mint.pair(grant, now, family, token)
         await self._store.add_family(family)
+        # Who revokes denies, and then lists what to end. Where this session came too late for the list, this tells.
+        [not_before] = await self._store.denied(family.owner, [SUBJECT_KEY])
+        if not_before is not None and now <= not_before:
+            await self._store.end_family(family.id)
+            raise refused("revoked")
         self._tell("token_created", "issued", grant.subject, logging.INFO)
         return pair
 
@@ -274,11 +280,16 @@ class TokenIssuer:
     async def revoke_subject(self, subject: object) -> None:
         """End all sessions of a subject, and all access tokens that it has now. What it gets from now on is good."""
         name = name_of(subject)
-        for family in await self._store.families_of(self._owner(name)):
+        owner = self._owner(name)
+        # First what is one step: the sessions may be many, and whoever waits for them may go.
+        await self._deny_subject(owner)
+        for family in await self._store.families_of(owner):
             await self._store.end_family(family.id)
+            # What was issued just now may be of a time that comes here later: an issuer's clock may be ahead.
+            if max(family.created_at, family.refreshed_at or 0.0) > self._clock() - 2 * SLACK:
+                await self._deny_session(family)
         # Behind the sessions: a refresh that came before their end began before this moment.
-        now = self._clock()
-        await self._store.deny(self._owner(name), SUBJECT_KEY, now, now + self._access_ttl + SLACK)
+        await self._deny_subject(owner)
         self._tell("token_revoked", "subject", name, logging.INFO)
 
     async def sessions(self, subject: object) -> Sequence[Session]:
@@ -340,6 +351,10 @@ class TokenIssuer:
         await self._store.end_family(family.id)
         await self._deny_session(family)
         self._tell("token_revoked", "session", Grant.from_text(family.grant).subject, logging.INFO)
+
+    async def _deny_subject(self, owner: str) -> None:
+        now = self._clock()
+        await self._store.deny(owner, SUBJECT_KEY, now, now + self._access_ttl + SLACK)
 
     async def _deny_session(self, family: RefreshFamily) -> None:
         now = self._clock()

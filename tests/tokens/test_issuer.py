@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -419,6 +419,75 @@ async def test_a_refresh_that_meets_a_revocation_leaves_no_good_token(store: Mem
     assert await refused(plain, pair.refresh_token) == "revoked"
 
 
+@pytest.mark.parametrize("step", ["add_family", "denied"])
+async def test_a_login_that_meets_a_revocation_leaves_no_session(clock: Clock, step: str) -> None:
+    """The subject is revoked right before its new session is kept, when no list has it yet, or right behind."""
+
+    class Meeting(MemoryStore):
+        async def add_family(self, family: RefreshFamily) -> None:
+            if step == "add_family":
+                await meeting.revoke_subject("user-1")
+            await super().add_family(family)
+
+        async def denied(self, *args: Any) -> Any:
+            if step == "denied":
+                await meeting.revoke_subject("user-1")
+            return await super().denied(*args)
+
+    meeting = issuer_of(Meeting(clock=clock), clock)
+    with pytest.raises(InvalidToken) as refusal:
+        await meeting.issue("user-1", [])
+    assert refusal.value.reason == "revoked"
+    assert await meeting.sessions("user-1") == []
+
+
+async def test_a_login_behind_a_revocation_is_good(issuer: TokenIssuer, clock: Clock) -> None:
+    await issuer.revoke_subject("user-1")
+    clock.now += 0.001
+    pair = await issuer.issue("user-1", [])
+    await issuer.verifier().authenticate(pair.access_token)
+    assert len(await issuer.sessions("user-1")) == 1
+
+
+@pytest.mark.parametrize("refreshed", [False, True], ids=["issued", "refreshed"])
+async def test_what_an_issuer_whose_clock_is_ahead_has_issued_ends_too(
+    store: MemoryStore, clock: Clock, refreshed: bool
+) -> None:
+    issuer, other = issuer_of(store, clock), Clock()
+    ahead = issuer_of(store, other)
+    other.now = clock.now + 2
+    pair = await (issuer if refreshed else ahead).issue("user-1", [])
+    if refreshed:
+        clock.now += 3600
+        other.now = clock.now + 2
+        pair = await ahead.refresh(refresh_token(pair))
+    await issuer.revoke_subject("user-1")
+    clock.now += 3
+    with pytest.raises(InvalidToken) as refusal:
+        await issuer.verifier().authenticate(pair.access_token)
+    assert refusal.value.reason == "revoked"
+
+
+@pytest.mark.parametrize("place", ["families_of", "end_family"])
+async def test_access_tokens_of_a_subject_end_before_its_sessions_are_looked_for(clock: Clock, place: str) -> None:
+    store = Down(clock=clock)
+    issuer = issuer_of(store, clock)
+    pair = await issuer.issue("user-1", [])
+    store.failing = place
+    with pytest.raises(StoreUnavailable):
+        await issuer.revoke_subject("user-1")
+    with pytest.raises(InvalidToken):
+        await issuer.verifier().authenticate(pair.access_token)
+
+
+async def test_sessions_that_were_used_long_ago_need_no_denial_of_their_own(store: MemoryStore, clock: Clock) -> None:
+    issuer = issuer_of(store, clock)
+    await issuer.issue("user-1", [])
+    clock.now += 3600
+    await issuer.revoke_subject("user-1")
+    assert len(store._denied) == 1
+
+
 @pytest.mark.parametrize("by", ["token", "session", "subject"])
 async def test_a_revocation_lasts_as_long_as_the_most_generous_verifier_takes_its_token(
     issuer: TokenIssuer, clock: Clock, by: str
@@ -484,6 +553,14 @@ class Down(MemoryStore):
     async def add_family(self, family: RefreshFamily) -> None:
         self._fail("add_family")
         await super().add_family(family)
+
+    async def families_of(self, owner: str) -> Sequence[RefreshFamily]:
+        self._fail("families_of")
+        return await super().families_of(owner)
+
+    async def end_family(self, family_id: str) -> None:
+        self._fail("end_family")
+        await super().end_family(family_id)
 
     def _fail(self, place: str) -> None:
         if place == self.failing:
