@@ -38,9 +38,11 @@ def report(
     principal: str | None = None,
 ) -> None:
     """Emit a security event of a request, to whom the passes around tell theirs; to the log where there is no pass."""
-    exchange = exchange_of(scope)
-    if exchange is None:
+    around = exchange = exchange_of(scope)
+    if exchange is None or exchange.scope.get("client") != scope.get("client"):
+        # Somebody found out who the client is inside of that pass; whom it tells is told all the same.
         exchange = Exchange(dict(scope), {}, _nothing)
+        exchange.outer = around
     exchange.report(name, reason, policy=policy, level=level, principal=principal)
 
 

@@ -1,10 +1,10 @@
 """What is known of a request: each authenticator looks at it once, however many ask, one after or beside another.
 
-What is known stands in the scope. It holds for the headers it was found with: a scope that somebody rewrote, to send
-another request into the application, is authenticated anew.
+What is known stands in the scope. It holds for the headers, the query and the client it was found with: a scope that
+somebody rewrote, to send another request into the application or to name another client, is authenticated anew.
 """
 
-from collections.abc import Awaitable, MutableMapping
+from collections.abc import Awaitable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -30,17 +30,28 @@ class Known:
 
     Attributes:
         headers: The headers it was found in.
+        query_string: The query it was found with.
+        client: The client it was found for.
         principals: Who is calling, of each authenticator that found somebody.
         outcomes: What is not that simple: nobody, a refusal, or not done yet.
     """
 
-    __slots__ = ("headers", "outcomes", "principals")
+    __slots__ = ("client", "headers", "outcomes", "principals", "query_string")
 
+    headers: list[Pair]
+    query_string: bytes | None
+    client: Any
     outcomes: "dict[Authenticator, _Outcome]"
 
-    def __init__(self, headers: list[Pair], principals: "dict[Authenticator, Principal]") -> None:
-        self.headers = headers
+    def __init__(self, scope: Mapping[str, Any], principals: "dict[Authenticator, Principal]") -> None:
         self.principals = principals
+        self.of(scope)
+
+    def of(self, scope: Mapping[str, Any]) -> None:
+        """Hold for this scope."""
+        self.headers = scope["headers"]
+        self.query_string = scope.get("query_string")
+        self.client = scope.get("client")
 
 
 class _Outcome:
@@ -77,7 +88,7 @@ def keep(authenticator: "Authenticator", scope: MutableMapping[str, Any], princi
     """Keep who a policy found."""
     known: Known | None = scope.get(KNOWN_KEY)
     if known is None:
-        scope[KNOWN_KEY] = Known(scope["headers"], {authenticator: principal})
+        scope[KNOWN_KEY] = Known(scope, {authenticator: principal})
     else:
         known.principals[authenticator] = principal
 
@@ -96,11 +107,10 @@ async def identify(
         SecurityError: The credential is not good, or nobody can say whether it is.
     """
     known: Known | None = scope.get(KNOWN_KEY)
-    headers = scope["headers"]
-    if known is None or not _same(known.headers, headers):
-        known = scope[KNOWN_KEY] = Known(headers, {})
+    if known is None or not _same(known.headers, known.query_string, known.client, scope):
+        known = scope[KNOWN_KEY] = Known(scope, {})
     else:
-        known.headers = headers
+        known.of(scope)
     principal = known.principals.get(authenticator)
     if principal is not None:
         return principal
@@ -134,23 +144,29 @@ async def _look(authenticator: "Authenticator", known: Known, exchange: Exchange
 
 
 def seen_by(scope: MutableMapping[str, Any]) -> Exchange:
-    """Return a request as authenticators see it: the exchange of the pass around, where its headers are the same.
+    """Return a request as authenticators see it: the exchange of the pass around, where that saw the same request.
 
     Raises:
         BadRequest: A header that may come once only was repeated.
     """
     exchange = exchange_of(scope)
-    if exchange is not None and _same(exchange.scope["headers"], scope["headers"]):
-        return exchange
+    if exchange is not None:
+        seen = exchange.scope
+        if _same(seen["headers"], seen.get("query_string"), seen.get("client"), scope):
+            return exchange
     headers, contradictory = join_repeated(scope["headers"])
     if contradictory:
         raise BadRequest("A header that may come once only was repeated.", reason="repeated_header")
     return Exchange(dict(scope), headers, _nothing)
 
 
-def _same(one: list[Pair], other: list[Pair]) -> bool:
+def _same(headers: list[Pair], query_string: bytes | None, client: Any, scope: Mapping[str, Any]) -> bool:
     # Starlette puts a copy into the scope when somebody looks at a request's headers.
-    return one is other or one == other
+    return (
+        (headers is scope["headers"] or headers == scope["headers"])
+        and client == scope.get("client")
+        and query_string == scope.get("query_string")
+    )
 
 
 async def _nothing() -> None:

@@ -116,7 +116,12 @@ class Guard:
         scope = connection if type(connection) is dict else getattr(connection, "scope", None)
         if type(scope) is dict:
             known = scope.get(KNOWN_KEY)
-            if known is not None and known.headers is scope["headers"]:
+            if (
+                known is not None
+                and known.headers is scope["headers"]
+                and known.client is scope.get("client")
+                and known.query_string is scope.get("query_string")
+            ):
                 principal: Principal | None = known.principals.get(self._authenticator)
                 if principal is not None and self._where is None and self._needed <= principal.scopes:
                     return principal

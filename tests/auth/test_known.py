@@ -6,13 +6,13 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from asgisec import Authentication, RequestID, SecurityMiddleware
+from asgisec import Authentication, RequestID, SecurityEvent, SecurityMiddleware, TrustedProxies
 from asgisec.auth import Principal
 from asgisec.errors import InvalidToken, StoreUnavailable, Unauthenticated
 from asgisec.policy import Exchange
 from tests.apps import opaque
 from tests.asgi import App, Message, scope_of
-from tests.auth.callers import Counting, Keys, ask, bearer, bearer_auth, guarded, key_auth, token
+from tests.auth.callers import Counting, Keys, api_key, ask, bearer, bearer_auth, guarded, key_auth, token
 
 backends = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
@@ -175,6 +175,53 @@ class TestNeverAnother:
 
         answer = ask(SecurityMiddleware(strip, Authentication(auth)), bearer(token()))
         assert answer.status == 401
+
+    @pytest.mark.parametrize("outer", [[Authentication], [], None], ids=["Authentication", "another pass", "no pass"])
+    def test_a_client_that_is_rewritten_is_judged_anew(self, outer: Any) -> None:
+        """A key that holds for a network holds for who is in it: not for whom the proxy in it speaks for."""
+        keys = Keys()
+        auth = key_auth(keys)
+        inner = guarded(auth.require())
+
+        async def resolve(scope: Message, receive: Any, send: Any) -> None:
+            await inner({**scope, "client": ("192.0.2.1", 1)}, receive, send)
+
+        policies = () if outer is None else (RequestID(), *(kind(auth) for kind in outer))
+        app = SecurityMiddleware(resolve, *policies) if policies else resolve
+        assert ask(app, api_key("good"), client=("10.0.0.1", 1)).status == 200
+        assert [client for _, client in keys.asked] == ["10.0.0.1"] * len(outer or ()) + ["192.0.2.1"]
+
+    @pytest.mark.parametrize("hide", [lambda app: app, opaque], ids=["fused", "nested"])
+    def test_also_by_trusted_proxies_further_in(self, hide: Any) -> None:
+        keys = Keys()
+        auth = key_auth(keys)
+        app = hide(SecurityMiddleware(guarded(auth.require()), TrustedProxies(["10.0.0.0/8"])))
+        app = SecurityMiddleware(app, Authentication(auth))
+        ask(app, api_key("good"), ("x-forwarded-for", "192.0.2.1"), client=("10.0.0.1", 1))
+        assert [client for _, client in keys.asked] == ["10.0.0.1", "192.0.2.1"]
+
+    def test_the_event_names_the_client_that_was_judged(self) -> None:
+        events: list[SecurityEvent] = []
+        inner = guarded(key_auth().require())
+
+        async def resolve(scope: Message, receive: Any, send: Any) -> None:
+            await inner({**scope, "client": ("192.0.2.1", 1)}, receive, send)
+
+        app = SecurityMiddleware(resolve, RequestID(), on_event=events.append)
+        assert ask(app, api_key("bad"), client=("10.0.0.1", 1)).status == 401
+        assert [event.client for event in events] == ["192.0.2.1"]
+        assert events[0].request_id
+
+    @pytest.mark.parametrize("inside", [b"", b"access_token=other"])
+    def test_a_query_that_is_rewritten_is_judged_anew(self, inside: bytes) -> None:
+        auth = bearer_auth()
+        inner = guarded(auth.require())
+
+        async def rewrite(scope: Message, receive: Any, send: Any) -> None:
+            await inner({**scope, "query_string": inside}, receive, send)
+
+        answer = ask(SecurityMiddleware(rewrite, Authentication(auth)), bearer(token()), query_string=b"page=2")
+        assert answer.status == (400 if inside else 200)
 
     def test_a_repeated_credential_is_refused_where_no_pass_looks(self) -> None:
         guard = bearer_auth().require()
