@@ -72,6 +72,8 @@ class Admission(Policy):
             if principal is None:
                 return guard.authenticator.unauthenticated()
             guard.check(principal)
+            if guard.asks_further:
+                await guard.ask_further(exchange.scope, principal)
         except SecurityError as error:
             return guard.authenticator.challenged(error, guard.scopes)
         admit(exchange, guard.authenticator, principal, self, self.clock)

@@ -11,10 +11,10 @@ scope gets 403 with the scopes needed (RFC 6750 section 3). What a guard raises 
 `secure` makes it an answer in every framework, and a close with 1008 once a WebSocket is accepted.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from functools import partial, wraps
 from inspect import Parameter, Signature, isasyncgenfunction, isclass, iscoroutinefunction, isgeneratorfunction
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
 
 from anyio import to_thread
 
@@ -71,7 +71,10 @@ class Guard:
             called or is a coroutine function.
     """
 
-    __slots__ = ("_authenticator", "_needed", "_scopes", "_where")
+    __slots__ = ("_authenticator", "_needed", "_of_scopes_only", "_scopes", "_where")
+
+    asks_further: ClassVar[bool] = False
+    """True where `ask_further` does something, which those that only know the principal need not wait for."""
 
     __signature__ = _OfConnection()
 
@@ -88,6 +91,7 @@ class Guard:
             raise ConfigError("auth.require(where=)", where, PLAIN_FUNCTION)
         self._needed = frozenset(self._scopes)
         self._where = where
+        self._of_scopes_only = where is None and not self.asks_further
 
     @property
     def authenticator(self) -> "Authenticator":
@@ -123,7 +127,7 @@ class Guard:
                 and known.query_string is scope.get("query_string")
             ):
                 principal: Principal | None = known.principals.get(self._authenticator)
-                if principal is not None and self._where is None and self._needed <= principal.scopes:
+                if principal is not None and self._of_scopes_only and self._needed <= principal.scopes:
                     return principal
         return await self._ask(connection)
 
@@ -136,6 +140,8 @@ class Guard:
                 raise authenticator.unauthenticated()
             _remember(scope, principal)
             self.check(principal)
+            if self.asks_further:
+                await self.ask_further(scope, principal)
         except SecurityError as error:
             if not error.reported:
                 report(scope, error.event, error.reason, policy=self)
@@ -156,6 +162,13 @@ class Guard:
         # Nothing else that counts as true: to let pass is to open.
         if self._where is not None and self._where(principal) is not True:
             raise _told(InsufficientScope(reason="not_allowed"), principal)
+
+    async def ask_further(self, scope: MutableMapping[str, Any], principal: Principal) -> None:
+        """Refuse a principal for what only somebody else knows, such as a database.
+
+        Raises:
+            SecurityError: It may not.
+        """
 
     def wrap(self, app: ASGIApp) -> SecurityMiddleware:
         """Return an application that only those reach whom this guard lets pass."""

@@ -8,6 +8,7 @@ import anyio.lowlevel
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
 from asgisec import Exchange, RequestID, install, secure
 from asgisec.auth import Authenticator, Principal, ScopePolicy
@@ -222,7 +223,15 @@ def plain(principal: Principal) -> User | None:
     return None if principal.subject == "gone" else User(principal.subject)
 
 
-@pytest.mark.parametrize("load", [loading, Loading(), plain], ids=["coroutine", "callable object", "plain"])
+LOADS = {
+    "coroutine": loading,
+    "callable object": Loading(),
+    "plain": plain,
+    "a coroutine that a plain one returns": lambda principal: loading(Principal(principal.subject)),
+}
+
+
+@pytest.mark.parametrize("load", LOADS.values(), ids=LOADS)
 def test_load(load: Callable[[Principal], Any], callers: Callers, caplog: pytest.LogCaptureFixture) -> None:
     app, _ = made(callers, load=load)
     assert get(app, "/read", callers.token("users:read", subject="ada")).body == b'"ada"'
@@ -235,6 +244,37 @@ def test_load(load: Callable[[Principal], Any], callers: Callers, caplog: pytest
         assert (answer.status, error in answer.values("www-authenticate")[0]) == (401, True)
         # Once, by the guard that found it.
         assert [record.event.reason for record in caplog.records] == ["subject_gone"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("how", ["wrap", "protect", "await", "Depends"])
+def test_a_guard_it_makes_refuses_who_is_gone(how: str, caplog: pytest.LogCaptureFixture) -> None:
+    loaded: list[str] = []
+
+    async def load(principal: Principal) -> User | None:
+        loaded.append(principal.subject)
+        return await loading(principal)
+
+    guard, app = SecurityGuard(Counting(), scopes=DECLARED, load=load), FastAPI()
+    required = guard.require("users:read")
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        if how == "await":
+            assert (await required(scope)).subject == "ada"
+        await JSONResponse(1)(scope, receive, send)
+
+    match how:
+        case "protect":
+            app.mount("/", required.protect(answer))
+        case "Depends":
+            app.get("/", dependencies=[Depends(required), Security(guard, scopes=["admin"])])(lambda: 1)
+        case _:
+            app.mount("/", required.wrap(answer) if how == "wrap" else answer)
+    secure(app, hosts=["testserver"])
+    assert get(app, "/", ("x-name", "ada")).status == 200
+    assert loaded == ["ada"]
+    refused = get(app, "/", ("x-name", "gone"))
+    assert (refused.status, refused.values("www-authenticate")) == (401, ["Custom"])
+    assert [record.event.reason for record in caplog.records] == ["subject_gone"]  # type: ignore[attr-defined]
 
 
 def test_what_load_raises_goes_on() -> None:

@@ -15,8 +15,8 @@ A scope that is not declared is a `ConfigError`: when the application starts whe
 else when the route is asked for the first time, and nobody passes.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from inspect import Parameter, Signature, iscoroutinefunction
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from inspect import Parameter, Signature, isawaitable, iscoroutinefunction
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -25,12 +25,11 @@ from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
-from asgisec._connection import report
 from asgisec.auth.authenticators import Authenticator
 from asgisec.auth.guards import Guard
 from asgisec.auth.principal import Principal
 from asgisec.auth.scopes import ScopePolicy, check_known, check_scopes
-from asgisec.errors import ConfigError, InvalidAPIKey, InvalidToken, SecurityError
+from asgisec.errors import ConfigError, InvalidAPIKey, InvalidToken
 from asgisec.integrations.fastapi.schemes import schemes_of
 
 __all__ = ["SecurityGuard"]
@@ -94,7 +93,9 @@ class SecurityGuard(SecurityBase):
         return f"<SecurityGuard {self._auth!r}>"
 
     def require(self, *scopes: str) -> Guard:
-        """Return the guard for these scopes.
+        """Return the guard for these scopes, which gives the principal, and refuses whom `load` does not find.
+
+        So `guard.require("admin").wrap(app)` protects a mounted application.
 
         Raises:
             ConfigError: One of them is not declared.
@@ -103,7 +104,9 @@ class SecurityGuard(SecurityBase):
         if guard is None:
             option = "Security(guard, scopes=)"
             check_known(option, check_scopes(option, scopes), self._declared)
-            guard = self._guards[scopes] = self._auth.require(*scopes)
+            plain = self._load is None
+            guard = Guard(self._auth, *scopes) if plain else LoadingGuard(self._auth, *scopes, by=self._loaded)
+            self._guards[scopes] = guard
         return guard
 
     async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes, **_schemes: None) -> Any:
@@ -114,28 +117,46 @@ class SecurityGuard(SecurityBase):
         """
         guard = self._guards.get(tuple(security_scopes.scopes)) or self.require(*security_scopes.scopes)
         principal = await guard(connection)
-        return principal if self._load is None else await self._loaded(connection, principal)
+        return principal if self._load is None else await self._loaded(connection.scope, principal)
 
-    async def _loaded(self, connection: HTTPConnection, principal: Principal) -> Any:
+    async def _loaded(self, scope: MutableMapping[str, Any], principal: Principal) -> Any:
         load: Any = self._load
-        loaded = connection.scope.setdefault(_LOADED_KEY, {})
+        loaded = scope.setdefault(_LOADED_KEY, {})
         known = loaded.get(self)
         # A scope that somebody rewrote may be another's.
         if known is not None and known[0] is principal:
             return known[1]
         user = await (load(principal) if self._load_waits else to_thread.run_sync(load, principal))
+        if isawaitable(user):  # `lambda principal: users.find(principal.subject)`: a coroutine is nobody
+            user = await user
         if user is None:
-            raise self._gone(connection, principal)
+            refusal = InvalidAPIKey if principal.scheme == "api_key" else InvalidToken
+            error = refusal(reason="subject_gone")
+            error.credential = principal.scheme
+            raise error
         loaded[self] = (principal, user)
         return user
 
-    def _gone(self, connection: HTTPConnection, principal: Principal) -> SecurityError:
-        refusal = InvalidAPIKey if principal.scheme == "api_key" else InvalidToken
-        error = refusal(reason="subject_gone")
-        error.credential = principal.scheme
-        report(connection.scope, error.event, error.reason, policy=self)
-        error.reported = True
-        return self._auth.challenged(error)
+
+class LoadingGuard(Guard):
+    """A guard that refuses a principal whose user is gone, wherever it stands."""
+
+    __slots__ = ("_by",)
+
+    asks_further = True
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        *scopes: str,
+        by: Callable[[MutableMapping[str, Any], Principal], Awaitable[object]],
+    ) -> None:
+        super().__init__(authenticator, *scopes)
+        self._by = by
+
+    async def ask_further(self, scope: MutableMapping[str, Any], principal: Principal) -> None:
+        """Load its user."""
+        await self._by(scope, principal)
 
 
 def _keyword(name: str, annotation: Any) -> Parameter:
