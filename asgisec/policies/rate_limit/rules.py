@@ -121,8 +121,7 @@ class Rules:
         overriding = [self._rules[place] for place in matching if self._rules[place].override]
         if not overriding:
             return matching, True
-        path = path_below_root(scope)
-        return matching, not any(rule.is_for(path) for rule in overriding)
+        return matching, not all(any(rule.is_for(path) for rule in overriding) for path in _as_written(scope))
 
     def _of(self, path: str) -> Iterator[int]:
         yield from self._exact.get(path, ())
@@ -149,6 +148,12 @@ def readings(scope: Mapping[str, Any]) -> Iterable[str]:
     # Static files are looked up by a path without dots in it.
     read |= {normpath(each) for each in read if "/." in each}
     return {_normal(each) for each in read}
+
+
+def _as_written(scope: Mapping[str, Any]) -> Iterable[str]:
+    """Return the path below the root, and below where Litestar finds the root, which is anywhere."""
+    path, root = path_below_root(scope), scope.get("root_path", "")
+    return {path, "/" + scope["path"].split(root, 1)[-1].lstrip("/")} if root else (path,)
 
 
 def _normal(path: str) -> str:

@@ -157,9 +157,24 @@ def test_general_limits_are_overridden_for_the_path_as_written_only(path: str, *
     assert Rules(rules).matching(scope_of(path=path))[1] is general
 
 
-def test_a_root_is_no_other_spelling() -> None:
-    rules = Rules([Rule("/bulk", limits="5/minute", override=True)])
-    assert rules.matching(scope_of(path="/api/bulk", root_path="/api"))[1] is False
+@pytest.mark.parametrize(
+    ("path", "root", "general"),
+    [
+        ("/api/bulk", "/api", False),
+        ("/api/bulk", "/api/", False),
+        ("/bulk", "/api", False),
+        ("/bulk", "/", False),
+        ("/api/files/7", "/api", False),
+        # Litestar looks for the root anywhere, and serves what is behind it.
+        ("/files/api/bulk", "/api", False),
+        ("/files/api/auth/token", "/api", True),
+        ("/files/api//auth/token", "/api/", True),
+        ("/files/auth/token", "/", False),
+    ],
+)
+def test_a_root_is_no_other_spelling(path: str, root: str, *, general: bool) -> None:
+    rules = [Rule("/bulk", limits="5/minute", override=True), Rule(["/files/*"], limits="5/minute", override=True)]
+    assert Rules(rules).matching(scope_of(path=path, root_path=root))[1] is general
 
 
 def test_rules_beside_one_that_overrides_stay() -> None:
