@@ -74,10 +74,17 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> object:
-    place = _LATER.get(name)
-    if place is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Kept, so that it is looked up once.
-    found = globals()[name] = getattr(import_module(place), name)
-    return found
+# Type checkers see the imports above, and that nothing else is here: a misspelled name is an error to them, too.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        place = _LATER.get(name)
+        if place is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # Kept, so that it is looked up once.
+        found = globals()[name] = getattr(import_module(place), name)
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -294,22 +294,26 @@ def test_public_names(module: str) -> None:
     public = import_module(module).__all__
     assert public == NAMES[module] == sorted(public, key=_isort)
     assert all(hasattr(import_module(module), name) for name in public)
+    assert set(dir(import_module(module))) >= {*public, "__name__"}
 
 
 def test_the_package_only_names_what_is_public() -> None:
     body = ast.parse((PACKAGE / "__init__.py").read_text()).body
-    imports, names, later, loading = body[1:-3], *body[-3:]
+    imports, names, later, loading, listing = body[1:-4], *body[-4:]
     assert {type(node) for node in imports} == {ast.ImportFrom, ast.If}
     assert [ast.unparse(node.targets[0]) for node in (names, later) if isinstance(node, ast.Assign)] == [
         "__all__",
         "_LATER",
     ]
-    assert isinstance(loading, ast.FunctionDef)
-    assert loading.name == "__getattr__"
+    assert isinstance(loading, ast.If)
+    assert [node.name for node in (*loading.body, listing) if isinstance(node, ast.FunctionDef)] == [
+        "__getattr__",
+        "__dir__",
+    ]
 
 
 def test_what_is_loaded_later_is_what_type_checkers_see() -> None:
-    [later] = [node for node in ast.parse((PACKAGE / "__init__.py").read_text()).body if isinstance(node, ast.If)]
+    later, _ = [node for node in ast.parse((PACKAGE / "__init__.py").read_text()).body if isinstance(node, ast.If)]
     seen = {alias.name: node.module for node in later.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert seen == asgisec._LATER
     for name, place in seen.items():
@@ -318,7 +322,27 @@ def test_what_is_loaded_later_is_what_type_checkers_see() -> None:
 
 def test_a_name_that_is_none() -> None:
     with pytest.raises(AttributeError, match="module 'asgisec' has no attribute 'nobody'"):
-        _ = asgisec.nobody
+        _ = asgisec.nobody  # type: ignore[attr-defined]
+
+
+LAZY = sorted(file for file in FILES if file.name == "__init__.py" and "__getattr__" in file.read_text())
+
+
+@pytest.mark.parametrize("file", LAZY, ids=_name)
+def test_a_misspelled_name_is_an_error_to_type_checkers_too(file: Path) -> None:
+    # A `__getattr__` that they see would make any name an `object` to them.
+    body = ast.parse(file.read_text()).body
+    assert not [node for node in body if isinstance(node, ast.FunctionDef) and node.name == "__getattr__"]
+    [hidden] = [node for node in body if isinstance(node, ast.If) and isinstance(node.test, ast.UnaryOp)]
+    assert ast.unparse(hidden.test) == "not TYPE_CHECKING"
+
+
+@pytest.mark.parametrize("file", LAZY, ids=_name)
+def test_completion_offers_what_is_not_loaded_yet(file: Path) -> None:
+    module = f"asgisec.{_name(file)}".removesuffix(".")
+    code = f"import {module} as module; print(*set(module.__all__) - set(dir(module)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True)  # noqa: S603 - our own
+    assert done.stdout.strip() == ""
 
 
 @pytest.mark.parametrize("file", FILES, ids=_name)

@@ -4,7 +4,7 @@ Nothing here searches requests for "attack patterns": such lists refuse honest t
 makes one place safe by what it does there, whatever the input holds.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asgisec.inputs.email_address import Email
 from asgisec.inputs.hooks import decode_hook, encode_hook, is_validated_text, schema_hook
@@ -40,10 +40,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # The one name that needs pydantic, which plain functions must not ask for.
-    if name == "StrictModel":
-        from asgisec.inputs.models import StrictModel  # noqa: PLC0415
+# Hidden from type checkers, to which a misspelled name is an error, too.
+if not TYPE_CHECKING:
 
-        return StrictModel
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        # The one name that needs pydantic, which plain functions must not ask for.
+        if name == "StrictModel":
+            from asgisec.inputs.models import StrictModel  # noqa: PLC0415
+
+            return StrictModel
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -33,4 +33,4 @@ def test_a_store_whose_library_is_missing_says_what_to_install(monkeypatch: pyte
 
 def test_a_name_that_is_none() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'MongoStore'"):
-        _ = stores.MongoStore
+        _ = stores.MongoStore  # type: ignore[attr-defined]
