@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from asgisec.errors import ConfigError, StoreUnavailable
 from asgisec.stores import SQLStore, open_store
+from asgisec.stores.protocols import RefreshFamily
 from tests.valkey import fresh_prefix
 
 pytestmark = pytest.mark.anyio
@@ -149,6 +150,39 @@ async def test_what_is_over_is_removed_by_what_is_new(url: str, prefix: str) -> 
             left = (await connection.execute(text(f"SELECT count(*) FROM {prefix}revocations"))).scalar()  # noqa: S608 - our own
     await engine.dispose()
     assert left == 1
+
+
+async def test_what_is_over_is_found_by_an_index(url: str, prefix: str) -> None:
+    """Otherwise each login would read the whole table, and the more there are, the longer each takes."""
+    engine, asked = create_async_engine(url), []
+
+    def note(*event_of: Any) -> None:
+        if event_of[2].startswith("SELECT"):
+            asked.append(event_of[2:4])
+
+    async with SQLStore(engine, prefix=prefix, timeout=30) as store:
+        await store.denied("ada", [])
+        event.listen(engine.sync_engine, "before_cursor_execute", note)
+        now = time.time()
+        await store.deny("ada", "t:1", 5.0, now + 60)
+        await store.add_family(
+            RefreshFamily(id="f1", owner="ada", grant="{}", proof="p", current="c", created_at=now, expires_at=now + 60)
+        )
+    event.remove(engine.sync_engine, "before_cursor_execute", note)
+    explain = "EXPLAIN" if engine.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+    found = []
+    async with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            await connection.execute(text("SET enable_seqscan = off"))  # there are few rows
+        for statement, given in asked:
+            if "expires_at" in statement:
+                plan = await connection.exec_driver_sql(f"{explain} {statement}", given)
+                found.append(" ".join(str(row) for row in plan))
+    await engine.dispose()
+    assert len(found) == 2
+    for plan_of_one, table in zip(found, ("revocations", "refresh_families"), strict=True):
+        assert f"ix_{prefix}{table}_expires_at" in plan_of_one
+        assert "Index Cond: (expires_at <=" in plan_of_one or "(expires_at<?)" in plan_of_one
 
 
 def _first(url: str, prefix: str, number: int) -> None:
