@@ -1,12 +1,14 @@
 """What guards and endpoints are called with: a connection of any framework, or a bare scope."""
 
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from asgisec.policy import SCOPE_KEY, Exchange
 
-__all__ = ["exchange_of", "report", "scope_of"]
+__all__ = ["asked_for", "asking_for", "exchange_of", "report", "scope_of"]
 
 
 def scope_of(connection: object) -> MutableMapping[str, Any]:
@@ -44,6 +46,24 @@ def report(
         exchange = Exchange(dict(scope), {}, _nothing)
         exchange.outer = around
     exchange.report(name, reason, policy=policy, level=level, principal=principal)
+
+
+_asked_for: ContextVar[MutableMapping[str, Any] | None] = ContextVar("asgisec_asked_for", default=None)
+
+
+@contextmanager
+def asking_for(scope: MutableMapping[str, Any]) -> Iterator[None]:
+    """Ask what knows no requests for this one: the caller tells how it ended, so that it is told once."""
+    before = _asked_for.set(scope)
+    try:
+        yield
+    finally:
+        _asked_for.reset(before)
+
+
+def asked_for() -> MutableMapping[str, Any] | None:
+    """Return the request that the caller asks for, and tells the end of; `None` where it says nothing of one."""
+    return _asked_for.get()
 
 
 async def _nothing() -> None:

@@ -24,6 +24,7 @@ from ipaddress import IPv6Address, ip_address
 from math import ceil
 from typing import Literal
 
+from asgisec._connection import asked_for, report
 from asgisec.context import request_id
 from asgisec.errors import ConfigError, RateLimitExceeded, StoreUnavailable
 from asgisec.events import SecurityEvent, emit
@@ -106,8 +107,9 @@ class LoginThrottle:
             self._unchecked(account, client)
             return
         if wait:
-            self._tell("authn_login_lock", "login_held_back", account, client, logging.WARNING)
-            raise RateLimitExceeded(
+            self._tell_end("authn_login_lock", "login_held_back", account, client, logging.WARNING)
+            kind = RateLimitExceeded if asked_for() is None else _HeldBack
+            raise kind(
                 "Too many attempts. Try again later.",
                 reason="login_held_back",
                 headers={"Retry-After": str(max(1, ceil(wait)))},
@@ -115,7 +117,7 @@ class LoginThrottle:
 
     async def failed(self, account: str, client: str | None) -> None:
         """Say that the password was wrong, or the account is none; the attempt was counted already."""
-        self._tell("authn_login_fail", "wrong_password", account, client, logging.WARNING)
+        self._tell_end("authn_login_fail", "wrong_password", account, client, logging.WARNING)
 
     async def succeeded(self, account: str, client: str | None) -> None:
         """Say that the password was right: the counts begin anew, and the address is remembered.
@@ -134,7 +136,7 @@ class LoginThrottle:
             await self._store.settle_login(f"from:{address}", undo=[(_ALL, _given_back(self._address), None)])
         except StoreUnavailable:
             self._unchecked(account, client)
-        self._tell("authn_login_success", "password", account, client, logging.INFO)
+        self._tell_end("authn_login_success", "password", account, client, logging.INFO)
 
     def _counts(self, address: str) -> list[tuple[str, Pace, str | None]]:
         return [(address, self._pair, None), (_ALL, self._account, address)]
@@ -147,19 +149,33 @@ class LoginThrottle:
         # that is told.
         self._tell("sys_store_unavailable", "login_unchecked", account, client, logging.ERROR)
 
-    @staticmethod
-    def _tell(name: str, reason: str, account: str, client: str | None, level: int) -> None:
+    def _tell_end(self, name: str, reason: str, account: str, client: str | None, level: int) -> None:
+        """Tell how an attempt ended, where nobody does who knows the request."""
+        if asked_for() is None:
+            self._tell(name, reason, account, client, level)
+
+    def _tell(self, name: str, reason: str, account: str, client: str | None, level: int) -> None:
+        scope, shown = asked_for(), account[:_MOST_SHOWN]
+        if scope is not None:
+            report(scope, name, reason, policy=self, principal=shown, level=level)
+            return
         emit(
             SecurityEvent(
                 name=name,
                 reason=reason,
                 policy="LoginThrottle",
-                principal=account[:_MOST_SHOWN],
+                principal=shown,
                 client=client,
                 request_id=request_id(),
                 level=level,
             )
         )
+
+
+class _HeldBack(RateLimitExceeded):
+    """What is told of it is told by who answers it: that an attempt to log in was held back."""
+
+    event = "authn_login_lock"
 
 
 def _pace(option: str, free: object, longest_wait: float) -> Pace:

@@ -89,7 +89,8 @@ class Endpoint:
         return await self._answer(scope, receive)
 
     def _refused(self, scope: Scope, error: SecurityError) -> Answer:
-        report(scope, error.event, error.reason, policy=self)
+        if not error.reported:
+            report(scope, error.event, error.reason, policy=self)
         return refused(error)
 
     @abstractmethod

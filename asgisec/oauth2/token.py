@@ -26,8 +26,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from asgisec._connection import report, scope_of
-from asgisec.errors import ConfigError, Unauthenticated
+from asgisec._connection import asking_for, report, scope_of
+from asgisec.errors import ConfigError, SecurityError, Unauthenticated
 from asgisec.oauth2._clients import Client, Clients, Known, authenticated, called, proven
 from asgisec.oauth2._endpoint import FormEndpoint, Scope, address_of, parameter
 from asgisec.oauth2._errors import InvalidGrant, UnauthorizedClient, UnsupportedGrantType, json_answer
@@ -134,31 +134,42 @@ class TokenEndpoint(FormEndpoint):
             SecurityError: 400 where name and password do not fit, 429 where the throttle holds back.
         """
         scope = scope_of(connection)
-        user = await self._known(username, password, address_of(scope))
+        if self._login is None:
+            raise UnsupportedGrantType
+        try:
+            user = await self._known(scope, self._login, username, password)
+        except SecurityError as error:
+            # Here, as the error says nothing of the account: `reported` keeps whoever answers it from telling again.
+            report(scope, error.event, error.reason, policy=self, principal=self._shown(username, password))
+            error.reported = True
+            raise
         allowed = user.scopes if self._allowed is None else await called(self._allowed(user))
         pair = await self._issuer.issue(user.subject, granted(scopes, allowed), client_id)
         report(scope, "authn_login_success", "password", policy=self, principal=str(user.subject), level=logging.INFO)
         return pair
 
-    async def _known(self, username: str, password: str, address: str | None) -> Known:
-        throttle = self._throttle
-        if self._login is None:
-            raise UnsupportedGrantType
+    async def _known(self, scope: Scope, login: Login, username: str, password: str) -> Known:
+        throttle, address = self._throttle, address_of(scope)
         if throttle is not None:
-            await throttle.check(username, address)
+            with asking_for(scope):
+                await throttle.check(username, address)
         refusal: Unauthenticated | None = None
         user: Known | None = None
         try:
-            user = await called(self._login(username, password))
+            user = await called(login(username, password))
         except Unauthenticated as error:
             refusal = error
-        if user is None:
-            if throttle is not None:
-                await throttle.failed(username, address)
-            raise refusal or InvalidGrant
         if throttle is not None:
-            await throttle.succeeded(username, address)
+            with asking_for(scope):
+                await (throttle.failed if user is None else throttle.succeeded)(username, address)
+        if user is None:
+            raise refusal or InvalidGrant
         return user
+
+    def _shown(self, username: str, password: str) -> str | None:
+        """Return the account, for events: with a throttle, which is where accounts under attack are told of."""
+        # Some type the password into both fields.
+        return None if self._throttle is None or username == password else username[:_MOST_SHOWN]
 
     async def _handle(self, scope: Scope, form: Mapping[str, str]) -> Answer:
         kind = parameter(form, "grant_type")
@@ -202,6 +213,7 @@ class TokenEndpoint(FormEndpoint):
         return pair
 
 
+_MOST_SHOWN = 256  # characters of a name, in events: it is whatever was entered
 _THROTTLE = ("check", "failed", "succeeded")
 
 
