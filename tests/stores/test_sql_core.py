@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from asgisec.errors import ConfigError, StoreUnavailable
 from asgisec.stores import SQLStore, open_store
@@ -224,6 +225,31 @@ async def test_a_database_that_is_locked_is_unavailable_in_time(tmp_path: Path) 
             assert time.monotonic() - begin < 4, "SQLite's own time-out is 5 seconds"
         other.rollback()
     other.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [
+        pytest.param({}, 1, id="in line"),
+        pytest.param({"pool_size": 3, "max_overflow": 0}, 3, id="as the application says"),
+        pytest.param({"poolclass": NullPool}, 11, id="without a pool"),
+    ],
+)
+async def test_writers_to_sqlite_stand_in_line(tmp_path: Path, options: dict[str, Any], most: int) -> None:
+    """They would wait for its lock otherwise, which is given by chance: some would not get it in time."""
+    store = SQLStore.from_url(url_in(tmp_path), timeout=30, **options)
+    async with store:
+        await store.denied("ada", ["t:0"])
+        engine = await store._engines.get()
+        used = set()
+        event.listen(
+            engine.sync_engine, "begin", lambda connection: used.add(id(connection.connection.dbapi_connection))
+        )
+        now = time.time()
+        await asyncio.gather(*(store.deny("ada", f"t:{number}", 5.0, now + 60) for number in range(10)))
+        assert await store.denied("ada", ["t:0", "t:9"]) == [5.0, 5.0]
+    assert 0 < len(used) <= most
+    assert most == 1 or len(used) > 1
 
 
 async def test_a_caller_that_is_cancelled_harms_no_other(postgres_url: str, prefix: str) -> None:

@@ -19,6 +19,10 @@ __all__ = ["SQLStore"]
 _OPTION = "SQLStore.from_url(url)"
 _MEND = "write a URL such as 'postgresql+asyncpg://user@host/name' or 'sqlite+aiosqlite:///keys.db'"
 _PREFIX = "asgisec_"
+# SQLite lets one write at a time, and those who wait for its lock get it by chance: some would wait past the time-out.
+# In one process they stand in line, for its one connection.
+_IN_LINE = {"pool_size": 1, "max_overflow": 0}
+_POOLS = frozenset({*_IN_LINE, "poolclass", "pool"})  # whoever sets one of these knows better
 _TIMEOUT = 2.0  # seconds: a database is asked for more than a counter is
 
 
@@ -67,6 +71,8 @@ class SQLStore(APIKeyTable, Denylist, RefreshFamilies):
             if parsed.get_backend_name() == "sqlite":
                 # How long SQLite waits for a lock, in a thread that nobody can interrupt.
                 options = {**options, "connect_args": {"timeout": timeout, **options.get("connect_args", {})}}
+                if _POOLS.isdisjoint(options):
+                    options |= _IN_LINE
             make = partial(create_async_engine, parsed, **{"pool_pre_ping": True, **options})
             engine = make()
         except ModuleNotFoundError as error:
