@@ -49,7 +49,7 @@ FAILED = ("authn_login_fail", "bad_credentials", "ada")
         pytest.param(
             [password(scope="admin")],
             {},
-            [("input_validation_fail", "invalid_scope", None)],
+            [("authz_fail", "invalid_scope", None)],
             id="right, and a scope that is not",
         ),
         pytest.param(
