@@ -39,6 +39,7 @@ __all__ = ["APIKeyRecord", "APIKeys", "CreatedAPIKey"]
 _DAY = 86_400.0
 _MAX_TEXT = 256  # characters of an owner and of a name
 _MIN_PEPPER = 16  # bytes; it is a key, not a password
+_MAPPED = 96  # bits before an IPv4 address that is written as an IPv6 one
 
 
 class APIKeyRecord:
@@ -392,7 +393,15 @@ def _written_scopes(scopes: Iterable[str]) -> str:
 def _networks(networks: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...]:
     if isinstance(networks, str):
         raise TypeError("write networks as a list of texts, such as ['192.0.2.0/24']")
-    return tuple(ip_network(network) for network in networks)
+    return tuple(_unmapped(ip_network(network)) for network in networks)
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    # As for addresses: `::ffff:192.0.2.0/120` (RFC 4291 section 2.5.5.2) is another spelling of `192.0.2.0/24`.
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < _MAPPED:
+        return network
+    return IPv4Network((mapped, network.prefixlen - _MAPPED))
 
 
 def _within(client: str | None, networks: str) -> bool:

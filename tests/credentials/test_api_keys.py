@@ -223,6 +223,32 @@ async def test_a_key_is_good_in_its_networks(keys: APIKeys, client: str | None, 
         assert await refusal(keys, created.key, client) == "network"
 
 
+@pytest.mark.parametrize("client", ["192.0.2.7", "::ffff:192.0.2.7", "::ffff:c000:207"])
+@pytest.mark.parametrize(
+    ("network", "kept", "passes"),
+    [
+        ("::ffff:192.0.2.0/120", "192.0.2.0/24", True),
+        ("::ffff:192.0.2.7", "192.0.2.7/32", True),
+        ("::ffff:c000:200/120", "192.0.2.0/24", True),
+        ("::ffff:0:0/96", "0.0.0.0/0", True),
+        ("::ffff:198.51.100.0/120", "198.51.100.0/24", False),
+        ("::/0", "::/0", False),
+        ("::fffe:0:0/95", "::fffe:0:0/95", False),
+    ],
+)
+async def test_a_network_of_ipv4_may_be_written_as_one_of_ipv6(
+    keys: APIKeys, store: Counting, network: str, kept: str, passes: bool, client: str
+) -> None:
+    created = await keys.create("user-1", networks=[network])
+    assert created.record.networks == (ip_network(kept),)
+    # Keys may be there from before this was known.
+    await store.change_api_key(created.record.id, {"networks": network})
+    if passes:
+        await keys.verify(created.key, client=client)
+    else:
+        assert await refusal(keys, created.key, client) == "network"
+
+
 async def test_peppers_are_rotated_and_one_that_is_taken_away_takes_its_keys(store: Counting) -> None:
     old, new = b"o" * 16, "n" * 16
     before = await APIKeys(store).create("user-1")
