@@ -12,13 +12,15 @@ from asgisec.policy import PLAIN_FUNCTION, is_coroutine_function
 if TYPE_CHECKING:
     from limits import RateLimitItem
 
-__all__ = ["Amount", "amounts", "items", "written"]
+__all__ = ["ABOVE_ALL", "Amount", "amounts", "items", "written"]
 
 Amount: TypeAlias = "RateLimitItem | Callable[[Any], Any]"
 
 _MEND = "write limits such as '100/minute', or items of the limits package"
 _NOTHING = "name at least one limit, such as '100/minute'"
 _MOST = 10**12  # more than anybody sends, and few enough digits for a number in a header (RFC 9651 section 3.3.1)
+# A cost that no limit has room for. Higher ones are this one: a float holds it, and a store can be sent it.
+ABOVE_ALL = _MOST + 1
 
 
 def amounts(option: str, value: object) -> tuple[Amount, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asgisec._wire.rate_limit import merge_limits
 from asgisec.errors import LimitUndecided, RateLimitExceeded, SecurityError
-from asgisec.policies.rate_limit.amounts import Amount, items
+from asgisec.policies.rate_limit.amounts import ABOVE_ALL, Amount, items
 from asgisec.policies.rate_limit.concurrency import Places
 from asgisec.policies.rate_limit.keys import LONGEST, identity
 from asgisec.policies.rate_limit.limiter import Decision
@@ -225,7 +225,7 @@ def _of_rule(general: Group, rule: Rule) -> Group:
 def _a_cost(cost: object) -> int:
     if not isinstance(cost, int) or isinstance(cost, bool) or cost < 0:
         raise LimitUndecided(reason="limit_cost")
-    return cost
+    return min(cost, ABOVE_ALL)
 
 
 def _hashable(said: object) -> object:

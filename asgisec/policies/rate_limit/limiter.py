@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from asgisec.context import request_id
 from asgisec.errors import ConfigError, StoreUnavailable
 from asgisec.events import SecurityEvent, emit
-from asgisec.policies.rate_limit.amounts import items, written
+from asgisec.policies.rate_limit.amounts import ABOVE_ALL, items, written
 from asgisec.policies.rate_limit.keys import identity as identity_of
 from asgisec.stores.memory import MemoryStore
 from asgisec.stores.protocols import Bucket, Closable, Decision, LimitStatus, RateLimitStore, Spending
@@ -101,7 +101,7 @@ class RateLimiter:
             raise ValueError("a cost is a whole number of 0 or more")
         if not self._own:
             raise ValueError("this limiter has no limits of its own")
-        decided = self.decide(identity_of(key), self._own, cost)
+        decided = self.decide(identity_of(key), self._own, min(cost, ABOVE_ALL))
         return decided if isinstance(decided, Decision) else await decided
 
     async def peek(self, key: str) -> Sequence[LimitStatus]:

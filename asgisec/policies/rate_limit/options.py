@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgisec._wire.rate_limit import is_limit_name
 from asgisec.errors import ConfigError
+from asgisec.policies.rate_limit.amounts import ABOVE_ALL
 from asgisec.policy import PLAIN_FUNCTION, is_coroutine_function
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def a_cost(option: str, cost: object) -> tuple[int, Callable[[Any], Any] | None]
         return 0, a_function(option, cost, PLAIN_FUNCTION)
     if not isinstance(cost, int) or isinstance(cost, bool) or cost < 1:
         raise ConfigError(option, cost, "write a whole number of 1 or more, or a function of the exchange")
-    return cost, None
+    return min(cost, ABOVE_ALL), None
 
 
 def header_style(option: str, headers: object) -> "Headers":

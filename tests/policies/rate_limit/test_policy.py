@@ -10,6 +10,7 @@ import pytest
 
 from asgisec import CORS, Exchange, Policy, RateLimit, Rule, SecurityMiddleware, by_api_key, by_client, by_principal
 from asgisec.errors import ConfigError, OriginNotAllowed
+from asgisec.policies.rate_limit.limiter import STRATEGIES
 from asgisec.stores import MemoryStore, RedisStore
 from tests import valkey
 from tests.apps import no_message, opaque
@@ -256,9 +257,11 @@ def test_costs() -> None:
     ]
 
 
-def test_a_cost_above_the_limit_is_refused_and_spends_nothing() -> None:
-    made = limited("10/minute", cost=lambda exchange: int(exchange.header("x-cost") or "1"))
-    refused = request(made.app, headers=[("host", "testserver"), ("x-cost", "11")])
+@pytest.mark.parametrize("cost", ["b", "f" * 400, "f" * 4000])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_cost_above_the_limit_is_refused_and_spends_nothing(strategy: str, cost: str) -> None:
+    made = limited("10/minute", cost=lambda exchange: int(exchange.header("x-cost") or "1", 16), strategy=strategy)
+    refused = request(made.app, headers=[("host", "testserver"), ("x-cost", cost)])
     assert refused.status == 429
     assert json.loads(refused.body)["violated-policies"] == ["10/minute"]
     assert int(refused.values("retry-after")[0]) >= 1
