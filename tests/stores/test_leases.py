@@ -1,5 +1,6 @@
 """The contract of a `LeaseStore`, over every store that is one."""
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -82,6 +83,18 @@ async def test_memory_keeps_nothing_of_what_ended() -> None:
     store.lease("ada", "c", "a", 1, 60.0)
     store.release("ada", "c", "a")
     assert store._held == {}
+
+
+async def test_a_server_whose_clock_is_set_back_holds_no_place_for_longer(valkey_url: str) -> None:
+    async with RedisStore.from_url(valkey_url, prefix=valkey.fresh_prefix(), timeout=10) as store:
+
+        async def is_free() -> bool:
+            return (await store.lease("ada", "c", "b", 1, 0.02)).taken
+
+        in_an_hour = int(time.time() + 3600) * 1000
+        await store.command("ada", "ZADD", store.key("lease", "ada", "c"), in_an_hour, "crashed")
+        assert not await is_free()
+        await until(is_free)
 
 
 async def test_redis_keeps_nothing_of_what_is_over(valkey_url: str) -> None:

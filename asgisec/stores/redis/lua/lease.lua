@@ -9,6 +9,10 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 local held = redis.call('ZCARD', KEYS[1])
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
   if held >= places then
+    -- A clock that was set back must not keep the place of a process that crashed for the time it went back.
+    for _, late in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], string.format('(%.0f', now + length), '+inf')) do
+      redis.call('ZADD', KEYS[1], now + length, late)
+    end
     return {0, 0}
   end
   held = held + 1
