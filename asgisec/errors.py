@@ -15,6 +15,7 @@ from typing import ClassVar
 from starlette.exceptions import HTTPException
 
 __all__ = [
+    "APIKeyChanged",
     "BadRequest",
     "ConfigError",
     "ContentTooLarge",
@@ -213,6 +214,15 @@ class InvalidAPIKey(Unauthenticated):
 
     default_detail = "This API key is not valid."
     default_reason = "invalid"
+
+
+class APIKeyChanged(SecurityError):
+    """409: somebody else gave the API key a new secret at the same moment, and that one holds."""
+
+    status = 409
+    event = "sequence_fail"
+    default_detail = "This API key was changed at the same moment. Look at it, and try again."
+    default_reason = "api_key_changed"
 
 
 class InsufficientScope(SecurityError):

@@ -57,6 +57,7 @@ def test_a_refusal_is_an_exception_that_frameworks_answer(
         (errors.Unauthenticated, 401, "no_credential", "authn_login_fail", 1008),
         (errors.InvalidToken, 401, "invalid", "authn_login_fail", 1008),
         (errors.InvalidAPIKey, 401, "invalid", "authn_login_fail", 1008),
+        (errors.APIKeyChanged, 409, "api_key_changed", "sequence_fail", 1008),
         (errors.InsufficientScope, 403, "insufficient_scope", "authz_fail", 1008),
         (errors.RateLimitExceeded, 429, "rate_limit", "excess_rate_limit_exceeded", 1008),
         (errors.Overloaded, 503, "queue_full", "sys_overload", 1013),

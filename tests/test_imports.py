@@ -190,6 +190,7 @@ NAMES = {
     ],
     "asgisec.auth": ["APIKeyAuth", "AnyOf", "Authenticator", "BearerAuth", "Guard", "Principal", "ScopePolicy"],
     "asgisec.errors": [
+        "APIKeyChanged",
         "BadRequest",
         "ConfigError",
         "ContentTooLarge",

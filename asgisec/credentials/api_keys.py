@@ -30,7 +30,7 @@ from typing import Any, Self
 from asgisec.context import request_id
 from asgisec.credentials import _key_text
 from asgisec.credentials._usage import Usage
-from asgisec.errors import ConfigError, InvalidAPIKey
+from asgisec.errors import APIKeyChanged, ConfigError, InvalidAPIKey
 from asgisec.events import SecurityEvent, emit
 from asgisec.stores.protocols import APIKeyStore, Closable, StoredAPIKey
 
@@ -266,12 +266,15 @@ class APIKeys:
     async def rotate(self, key_id: str, *, overlap: float | timedelta = _DAY) -> CreatedAPIKey:
         """Give a key a new secret; the old one is good until the overlap is over.
 
+        A key has two secrets at most. Rotated again within the overlap, it has the newest and the one before that.
+
         Args:
             key_id: Which.
             overlap: For how many seconds both are good; 0 ends the old one at once.
 
         Raises:
             KeyError: There is no such key.
+            APIKeyChanged: Somebody else rotates it at the same moment; their secret holds, and nothing else was done.
         """
         kept = _seconds("APIKeys.rotate(overlap=)", overlap)
         known = await self._store.find_api_key(key_id)
@@ -284,9 +287,14 @@ class APIKeys:
             "previous_digest": known.digest if kept else None,
             "previous_until": self._clock() + kept if kept else None,
         }
-        return CreatedAPIKey(
-            key=key, record=self._record(await self._changed(key_id, changes, "token_created", "api_key_rotated"))
-        )
+        # Only if it still has the secret that was found: of two at once, one would else be given a key that is none.
+        changed = await self._store.change_api_key(key_id, changes, digest=known.digest)
+        if changed is None:
+            if await self._store.find_api_key(key_id) is None:
+                raise KeyError(key_id)
+            raise APIKeyChanged
+        self._tell("token_created", "api_key_rotated", changed)
+        return CreatedAPIKey(key=key, record=self._record(changed))
 
     async def disable(self, key_id: str) -> APIKeyRecord:
         """Refuse a key until it is enabled again; `KeyError` where there is none."""

@@ -278,8 +278,16 @@ class APIKeyStore(Closable, Protocol):
     async def api_keys_of(self, owner: str) -> Sequence[StoredAPIKey]:
         """Return the keys of an owner, the oldest first."""
 
-    async def change_api_key(self, key_id: str, changes: Mapping[str, object]) -> StoredAPIKey | None:
-        """Set some attributes of a key in one step, and return it; `None` where there is none."""
+    async def change_api_key(
+        self, key_id: str, changes: Mapping[str, object], *, digest: str | None = None
+    ) -> StoredAPIKey | None:
+        """Set some attributes of a key in one step, and return it; `None` where there is none.
+
+        Args:
+            key_id: Which.
+            changes: The attributes, and what they become.
+            digest: Only if it has this one still; without it, whatever it has.
+        """
 
     async def delete_api_key(self, key_id: str) -> bool:
         """Delete a key; tell whether there was one."""

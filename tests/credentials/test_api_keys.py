@@ -1,7 +1,7 @@
 """API keys: how they are made, verified, rotated and ended, and what is told of those that are refused."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import ip_network
 from typing import Any
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from asgisec.credentials import APIKeys, CreatedAPIKey
 from asgisec.credentials._key_text import made, parsed
-from asgisec.errors import ConfigError, InvalidAPIKey
+from asgisec.errors import APIKeyChanged, ConfigError, InvalidAPIKey
 from asgisec.stores import MemoryStore
 from asgisec.stores.protocols import StoredAPIKey
 
@@ -187,6 +187,46 @@ async def test_a_key_that_goes_while_it_is_rotated_is_none(clock: Clock) -> None
         with pytest.raises(KeyError):
             await keys.rotate(created.record.id)
         assert not await keys.delete(created.record.id)
+
+
+async def test_of_two_that_rotate_a_key_at_once_the_first_holds(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    class Racing(MemoryStore):
+        races: Callable[[], Awaitable[object]] | None = None
+
+        async def find_api_key(self, key_id: str) -> StoredAPIKey | None:
+            found, race = await super().find_api_key(key_id), self.races
+            self.races = None
+            if race is not None:
+                await race()
+            return found
+
+    caplog.set_level("INFO", "asgisec.events")
+    store, first = Racing(), []
+    async with APIKeys(store, clock=clock) as keys:
+        created = await keys.create("user-1")
+
+        async def rotated_by_another() -> None:
+            first.append(await keys.rotate(created.record.id, overlap=60))
+
+        store.races = rotated_by_another
+        with pytest.raises(APIKeyChanged) as refused:
+            await keys.rotate(created.record.id, overlap=10**9)
+        assert (refused.value.status_code, refused.value.reason) == (409, "api_key_changed")
+        await keys.verify(created.key)
+        await keys.verify(first[0].key)
+        clock.now += 60
+        assert await refusal(keys, created.key) == "secret"
+        await keys.verify(first[0].key)
+    told = [record.event.reason for record in caplog.records]  # type: ignore[attr-defined]  # what `extra` put there
+    assert told == ["api_key_created", "api_key_rotated"]
+
+
+async def test_a_key_that_is_rotated_again_has_the_newest_two(keys: APIKeys) -> None:
+    oldest = await keys.create("user-1")
+    before, newest = [(await keys.rotate(oldest.record.id)).key for _ in range(2)]
+    await keys.verify(before)
+    await keys.verify(newest)
+    assert await refusal(keys, oldest.key) == "secret"
 
 
 @pytest.mark.parametrize(

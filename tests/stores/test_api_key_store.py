@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
+from asgisec.credentials import APIKeys, CreatedAPIKey
 from asgisec.credentials._usage import Usage
-from asgisec.errors import StoreUnavailable
+from asgisec.errors import APIKeyChanged, InvalidAPIKey, StoreUnavailable
 from asgisec.stores import MemoryStore, RedisStore
 from asgisec.stores.protocols import APIKeyStore, StoredAPIKey
 from tests.stores.opened import STORES, opened
@@ -66,6 +68,32 @@ async def test_what_is_changed_is_changed_and_nothing_else(store: APIKeyStore) -
     assert await store.find_api_key("k1") == changed
     assert await store.change_api_key("k2", {"active": False}) is None
     assert await store.find_api_key("k2") is None
+
+
+async def test_a_key_is_changed_only_if_it_has_the_digest_still(store: APIKeyStore) -> None:
+    await store.add_api_key(key())
+    assert await store.change_api_key("k1", {"digest": "d2"}, digest="d0") is None
+    assert await store.find_api_key("k1") == key(created_at=(await store.api_keys_of("ada"))[0].created_at)
+    first = await store.change_api_key("k1", {"digest": "d2", "previous_digest": "d1"}, digest="d1")
+    assert first is not None
+    assert (first.digest, first.previous_digest) == ("d2", "d1")
+    assert await store.change_api_key("k2", {"digest": "d2"}, digest="d1") is None
+    assert await store.find_api_key("k2") is None
+
+
+async def test_of_many_that_rotate_a_key_at_once_one_does(store: APIKeyStore) -> None:
+    api_keys = APIKeys(store)
+    created = await api_keys.create("ada")
+    tries = [api_keys.rotate(created.record.id) for _ in range(8)]
+    found = await asyncio.gather(*tries, return_exceptions=True)
+    rotated = [one.key for one in found if isinstance(one, CreatedAPIKey)]
+    assert len(rotated) + sum(isinstance(one, APIKeyChanged) for one in found) == len(found)
+    good = []
+    for text in (created.key, *rotated):
+        with suppress(InvalidAPIKey):
+            good.append(await api_keys.verify(text))
+    # The newest, and the one before that: whoever was given one that was not replaced since has one that works.
+    assert len(good) == 2
 
 
 async def test_a_deleted_key_is_gone(store: APIKeyStore) -> None:

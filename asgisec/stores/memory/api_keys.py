@@ -34,10 +34,12 @@ class APIKeyTable(Memory):
         found = [key for key in self._api_keys.values() if key.owner == owner]
         return sorted(found, key=lambda key: (key.created_at, key.id))
 
-    async def change_api_key(self, key_id: str, changes: Mapping[str, object]) -> StoredAPIKey | None:
+    async def change_api_key(
+        self, key_id: str, changes: Mapping[str, object], *, digest: str | None = None
+    ) -> StoredAPIKey | None:
         """Set attributes of a key; see `APIKeyStore`."""
         known = self._api_keys.get(key_id)
-        if known is None:
+        if known is None or digest not in {None, known.digest}:
             return None
         given: dict[str, Any] = dict(changes)
         changed = self._api_keys[key_id] = replace(known, **given)

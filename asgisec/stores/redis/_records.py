@@ -18,9 +18,9 @@ def written(record: Any) -> list[Word]:
     return [word for name, value in asdict(record).items() if value is not None for word in (name, _text(value))]
 
 
-def changed(changes: Mapping[str, object]) -> list[Word]:
-    """Return changes as `change.lua` takes them."""
-    words: list[Word] = []
+def changed(changes: Mapping[str, object], only: tuple[str, str] = ("", "")) -> list[Word]:
+    """Return changes as `change.lua` takes them, to be made only where a field holds this."""
+    words: list[Word] = [*only]
     for name, value in changes.items():
         words += [name, "-" if value is None else f"={_text(value)}"]
     return words

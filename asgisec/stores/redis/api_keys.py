@@ -42,9 +42,12 @@ class APIKeyTable(Redis):
             found += await asyncio.gather(*(self.find_api_key(key_id.decode()) for key_id in some))
         return sorted((key for key in found if key is not None), key=lambda key: (key.created_at, key.id))
 
-    async def change_api_key(self, key_id: str, changes: Mapping[str, object]) -> StoredAPIKey | None:
+    async def change_api_key(
+        self, key_id: str, changes: Mapping[str, object], *, digest: str | None = None
+    ) -> StoredAPIKey | None:
         """Set attributes of a key; see `APIKeyStore`."""
-        return read(StoredAPIKey, await self.run(_CHANGE, key_id, [self._name(key_id)], changed(changes)))
+        words = changed(changes) if digest is None else changed(changes, ("digest", digest))
+        return read(StoredAPIKey, await self.run(_CHANGE, key_id, [self._name(key_id)], words))
 
     async def delete_api_key(self, key_id: str) -> bool:
         """Delete a key; see `APIKeyStore`."""

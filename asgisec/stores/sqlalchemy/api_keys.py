@@ -40,10 +40,15 @@ class APIKeyTable(SQL):
         async with self._transaction() as connection:
             return [_key(row) for row in await connection.execute(asked)]
 
-    async def change_api_key(self, key_id: str, changes: Mapping[str, object]) -> StoredAPIKey | None:
+    async def change_api_key(
+        self, key_id: str, changes: Mapping[str, object], *, digest: str | None = None
+    ) -> StoredAPIKey | None:
         """Set attributes of a key; see `APIKeyStore`."""
         table = self._tables.api_keys
         changed = update(table).where(table.c.id == safe(key_id)).values(_columns(changes)).returning(table)
+        if digest is not None:
+            # PostgreSQL asks this again of a row that another transaction has just changed.
+            changed = changed.where(table.c.digest == digest)
         async with self._transaction() as connection:
             row = (await connection.execute(changed)).one_or_none()
         return None if row is None else _key(row)
