@@ -116,6 +116,8 @@ class Guard:
             SecurityError: They may not.
             TypeError: That is no connection.
         """
+        if _handler is not None:  # of Litestar, which has no other place for what a guard returns
+            return await self._stand_before(connection)
         # Who is known already is found in this frame: most guards are asked behind `Authentication`, or another guard.
         scope = connection if type(connection) is dict else getattr(connection, "scope", None)
         if type(scope) is dict:
@@ -138,7 +140,8 @@ class Guard:
             principal = await identify(authenticator, scope)
             if principal is None:
                 raise authenticator.unauthenticated()
-            _remember(scope, principal)
+            # For events and limits, where nobody has said so yet.
+            _state_of(scope).setdefault("principal", principal)
             self.check(principal)
             if self.asks_further:
                 await self.ask_further(scope, principal)
@@ -148,6 +151,12 @@ class Guard:
                 error.reported = True
             authenticator.challenged(error, self._scopes)
             raise
+        return principal
+
+    async def _stand_before(self, connection: object) -> Principal:
+        """Return who is calling, and say so to the endpoint, which may be behind another authenticator, too."""
+        principal = await self(connection)
+        _state_of(scope_of(connection))["principal"] = principal
         return principal
 
     def check(self, principal: Principal) -> None:
@@ -192,14 +201,14 @@ class Guard:
 
             @wraps(endpoint)
             async def guarded(*args: Any, **options: Any) -> Any:
-                await self(_connection_among(args, options))
+                await self._stand_before(_connection_among(args, options))
                 return await call(*args, **options)
 
         else:
 
             @wraps(endpoint)
             async def guarded(*args: Any, **options: Any) -> Any:
-                await self(_connection_among(args, options))
+                await self._stand_before(_connection_among(args, options))
                 return await to_thread.run_sync(partial(call, *args, **options))
 
         return cast("Callable[P, T]", guarded)
@@ -210,12 +219,11 @@ def _told(error: InsufficientScope, principal: Principal) -> InsufficientScope:
     return error
 
 
-def _remember(scope: Any, principal: Principal) -> None:
-    """Say who is calling, for events and limits, where nobody has said so yet."""
-    state = scope.get("state")
+def _state_of(scope: MutableMapping[str, Any]) -> dict[str, Any]:
+    state: dict[str, Any] | None = scope.get("state")
     if state is None:
         state = scope["state"] = {}
-    state.setdefault("principal", principal)
+    return state
 
 
 def _connection_among(args: tuple[Any, ...], options: dict[str, Any]) -> object:

@@ -339,6 +339,17 @@ class TestQuart:
             in_quart(None)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["starlette", "litestar", "quart", "fastapi"])
+@pytest.mark.parametrize("path", ["/read", "/own", "/any", "/mounted/x"])
+def test_the_guard_of_an_endpoint_says_who_calls_it(name: str, path: str) -> None:
+    """Who calls by a key acts for the owner of the key, whosever token comes with it."""
+    keys = Keys({"good": Record(owner="user-1", scopes=("users:*",))})
+    app = APPS[name](Guards(key_auth(keys)))
+    install(app, Authentication(bearer_auth(), required=False))
+    answer = ask(app, bearer(token(sub="other")), api_key("good"), path=path)
+    assert json.loads(answer.body) == {"subject": "user-1"}
+
+
 SIGNING = KeySet.generate("EdDSA")
 
 
