@@ -2,6 +2,8 @@
 
 - The id and the secret come by `Authorization: Basic`, or in the body; both ways at once are `invalid_request`.
 - Without a secret a client is public: it says who it is, and does not prove it.
+- An access token in `Authorization` is no way of authenticating a client. Pages and libraries send theirs with every
+  request, also one that is over, and above all when they come for the next: it is not looked at.
 - `Basic Og==`, an empty id with an empty secret, is what Swagger UI sends where nobody filled them in: no client.
 - Who cannot be authenticated is a 401, with a challenge if `Authorization` was used (section 5.2).
 """
@@ -86,6 +88,8 @@ def _presented(scope: Scope, form: Mapping[str, str]) -> tuple[Mapping[str, str]
     lines = header_lines(scope, b"authorization")
     if len(lines) > 1:
         raise InvalidRequest("The request repeats a header.", reason="header_repeated")
+    if lines and lines[0].partition(b" ")[0].lower() == b"bearer":
+        lines = []
     challenge = _CHALLENGE if lines else None
     if "client_assertion" in form:
         raise InvalidClient(reason="client_method", headers=challenge)

@@ -172,7 +172,12 @@ def test_whatever_is_not_good_is_inactive_and_that_is_all(make: Any) -> None:
         pytest.param({"token": "x"}, [SPA], 401, "invalid_client", "client_not_authenticated", id="a public client"),
         pytest.param({"token": "x"}, [basic("web:x")], 401, "invalid_client", "client_unknown", id="wrong secret"),
         pytest.param(
-            {"token": "x"}, [("authorization", "Bearer x")], 401, "invalid_client", "client_method", id="a token"
+            {"token": "x"},
+            [("authorization", "Bearer x")],
+            401,
+            "invalid_client",
+            "client_not_authenticated",
+            id="a token",
         ),
         pytest.param({}, [WEB], 400, "invalid_request", "parameter_missing", id="no token"),
         pytest.param("token=a&token=b", [WEB], 400, "invalid_request", "form_repeated", id="two tokens"),

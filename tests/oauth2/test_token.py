@@ -252,7 +252,10 @@ def test_a_refresh_may_ask_for_less_and_the_session_keeps_the_rest() -> None:
         pytest.param(password(given="Correct horse"), [], 400, "invalid_grant", "bad_credentials", id="capital"),
         pytest.param(password(given="correct horse "), [], 400, "invalid_grant", "bad_credentials", id="a space"),
         pytest.param(password(), [basic("web:x")], 401, "invalid_client", "client_unknown", id="wrong client secret"),
-        pytest.param(password(), [("authorization", "Bearer x")], 401, "invalid_client", "client_method", id="Bearer"),
+        pytest.param(password(), [("authorization", "Digest x")], 401, "invalid_client", "client_method", id="Digest"),
+        pytest.param(
+            MACHINE, [("authorization", "Bearer x")], 401, "invalid_client", "client_not_authenticated", id="Bearer"
+        ),
         pytest.param(MACHINE, [], 401, "invalid_client", "client_not_authenticated", id="a machine without a name"),
         pytest.param(MACHINE, [NO_CLIENT], 401, "invalid_client", "client_not_authenticated", id="an empty name"),
         pytest.param(MACHINE, [SPA], 401, "invalid_client", "client_not_authenticated", id="a public client"),
@@ -395,6 +398,15 @@ def test_a_session_that_is_over() -> None:
     form = {"grant_type": "refresh_token", "refresh_token": said(post(app, password()))["refresh_token"]}
     now[0] += 61
     assert said(post(app, form))["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize("over", ["Bearer x.y.z", "bearer undefined", "Bearer"])
+def test_a_token_that_is_sent_along_is_not_looked_at(over: str) -> None:
+    app = endpoint()
+    first = post(app, password(client_id="spa"), ("authorization", over))
+    assert first.status == 200
+    form = {"grant_type": "refresh_token", "refresh_token": said(first)["refresh_token"], "client_id": "spa"}
+    assert post(app, form, ("authorization", over)).status == 200
 
 
 # The throttle

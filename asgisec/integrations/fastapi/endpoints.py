@@ -57,14 +57,14 @@ class LoginEndpoint(_JSONEndpoint, TokenEndpoint):
     _takes_forms = False
 
     async def _handle(self, scope: Scope, form: Mapping[str, str]) -> Answer:
-        return await super()._handle(_without_bearer(scope), {**form, "grant_type": "password"})
+        return await super()._handle(scope, {**form, "grant_type": "password"})
 
 
 class RefreshEndpoint(_JSONEndpoint, TokenEndpoint):
     """Get the next tokens: what the `refresh_token` grant does."""
 
     async def _handle(self, scope: Scope, form: Mapping[str, str]) -> Answer:
-        return await super()._handle(_without_bearer(scope), {**form, "grant_type": "refresh_token"})
+        return await super()._handle(scope, {**form, "grant_type": "refresh_token"})
 
 
 class LogoutEndpoint(_JSONEndpoint):
@@ -118,12 +118,6 @@ def _texts(members: Mapping[str, Any]) -> dict[str, str]:
 
 def _is_list_of_scopes(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(scope, str) and " " not in scope for scope in value)
-
-
-def _without_bearer(scope: Scope) -> Scope:
-    """Return the request without an access token: pages send theirs with every request, also one that is over."""
-    kept = [pair for pair in scope["headers"] if pair[0] != b"authorization" or pair[1][:7].lower() != b"bearer "]
-    return {**scope, "headers": kept}
 
 
 def _presented(scope: Scope) -> str:
