@@ -5,7 +5,9 @@ import multiprocessing
 import sqlite3
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 import pytest
@@ -227,6 +229,30 @@ async def test_a_database_that_is_locked_is_unavailable_in_time(tmp_path: Path) 
     other.close()
 
 
+async def test_nobody_waits_for_the_farewell_of_a_connection(
+    postgres_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that does not answer does not answer to that either; SQLAlchemy would wait for it for two seconds."""
+
+    async def no_answer(*_: object, **__: object) -> None:
+        waited.set()
+        await asyncio.Event().wait()
+
+    waited, engine = asyncio.Event(), create_async_engine(postgres_url)
+    async with SQLStore(engine, prefix=prefix, timeout=30) as store:
+        await store.deny("ada", "t:1", 5.0, time.time() + 60)
+    locked = text(f"SELECT * FROM {prefix}revocations FOR UPDATE")  # noqa: S608 - our own
+    async with engine.connect() as other:
+        await other.execute(locked)
+        with monkeypatch.context() as patched:
+            patched.setattr("asyncpg.connection.Connection.close", no_answer)
+            async with asyncio.timeout(30), SQLStore(engine, prefix=prefix, timeout=0.5, create=False) as store:
+                with pytest.raises(StoreUnavailable):
+                    await store.deny("ada", "t:1", 6.0, time.time() + 60)
+    await engine.dispose()
+    assert waited.is_set()
+
+
 @pytest.mark.parametrize(
     ("options", "most"),
     [
@@ -263,3 +289,35 @@ async def test_a_caller_that_is_cancelled_harms_no_other(postgres_url: str, pref
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         assert [outcome for outcome in outcomes[1::2] if outcome is not None] == []
         assert list(await store.denied("ada", ["t:2", "t:4", "t:6"])) == [2.0, 4.0, 6.0]
+
+
+async def test_a_caller_that_is_cancelled_does_not_keep_sqlite_locked(tmp_path: Path) -> None:
+    """Not even where somebody keeps what was raised: its frames had the cursor, and with it SQLite keeps its lock."""
+    async with SQLStore.from_url(url_in(tmp_path), timeout=30) as store:
+        await store.deny("ada", "t:1", 5.0, time.time() + 60)
+        engine = (await store._engines.get()).sync_engine
+        task = asyncio.create_task(store.denied("ada", ["t:1"]))
+        # It is sent by then, and is answered while nobody listens any more.
+        event.listen(engine, "before_cursor_execute", lambda *_: task.cancel(), once=True)
+        [kept] = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(kept, asyncio.CancelledError)
+        with closing(sqlite3.connect(tmp_path / "store.db", timeout=0)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            other.rollback()
+        await store.deny("ada", "t:2", 5.0, time.time() + 60)
+
+
+async def test_what_was_raised_before_is_left_as_it_was(tmp_path: Path) -> None:
+    found: dict[str, object] = {}
+    async with SQLStore.from_url(url_in(tmp_path), timeout=30) as store:
+        try:
+            _raising("kept")
+        except ValueError as error:
+            with pytest.raises(StoreUnavailable):
+                await store.deny(5, "t:1", 5.0, 5.0)  # type: ignore[arg-type]  # wrong, while that is handled
+            found = {name: value for frame, _ in walk_tb(error.__traceback__) for name, value in frame.f_locals.items()}
+    assert found["local"] == "kept"
+
+
+def _raising(local: str) -> None:
+    raise ValueError

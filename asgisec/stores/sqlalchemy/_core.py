@@ -8,8 +8,10 @@
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from traceback import clear_frames
 from typing import Any, Self
 
 from sqlalchemy import ColumnElement, Double, Table, cast, delete, extract, func, literal_column, select, text
@@ -23,6 +25,9 @@ from asgisec.stores.sqlalchemy._tables import DIALECTS, Tables, statements
 __all__ = ["SQL", "Engines"]
 
 _LONGEST = 60  # seconds, as for Redis: whoever waits longer has gone
+# Seconds for a connection that was given up to say so to its server. SQLAlchemy waits two seconds for that: where the
+# server does not answer, whoever has waited for it would wait for its farewell, too.
+_FAREWELL = 0.1
 _LOCK = 0x61736769736563  # of PostgreSQL's advisory locks: the name of the package
 _REMOVED_AT_ONCE = 20  # rows that are over, by each new one: more than one, so that it catches up
 
@@ -90,14 +95,18 @@ class SQL:
     @asynccontextmanager
     async def _transaction(self) -> AsyncGenerator[AsyncConnection, None]:
         """Begin a transaction, which is committed at the end, or rolled back."""
+        before = sys.exc_info()[1]
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout + _FAREWELL), asyncio.timeout(self._timeout):
                 engine = await self._engines.get()
                 if not self._created:
                     await self._create(engine)
                 async with engine.begin() as connection:
                     yield connection
-        except Exception as error:
+        except BaseException as error:
+            _let_go(error, before)
+            if not isinstance(error, Exception):
+                raise
             # Not SQLAlchemy's alone: drivers raise their own, and the operating system's.
             raise StoreUnavailable from error
 
@@ -131,6 +140,22 @@ class SQL:
         for row in rows:
             same = [column == value for column, value in zip(columns, row, strict=True)]
             await connection.execute(delete(table).where(*same, table.c.expires_at <= now))
+
+
+def _let_go(error: BaseException, before: BaseException | None) -> None:
+    """Let go of what the frames of an error hold, back to the one that was handled before.
+
+    Among that are cursors. As long as there is one, SQLite keeps its lock, though the connection was closed: whoever
+    keeps the error, as the task of a cancelled request does, would lock out everybody.
+    """
+    seen: list[BaseException | None] = [before, None]
+    waiting = [error.__cause__, error.__context__, error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and one not in seen:
+            seen.append(one)
+            clear_frames(one.__traceback__)
+            waiting += [one.__cause__, one.__context__]
 
 
 def dialect_named(name: str) -> Any:
