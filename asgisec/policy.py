@@ -12,15 +12,14 @@ does not define costs nothing.
             headers.append((b"server-timing", b"app;dur=%.1f" % took))
 """
 
-import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from http import HTTPStatus
-from inspect import iscoroutinefunction
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar, TypeAlias
 
-from asgisec._wire.headers import Pair, is_field_value, is_token
-from asgisec.errors import ConfigError, SecurityError
+from asgisec._answer import Answer, header_pair
+from asgisec._exempt import Exempt
+from asgisec._wire.headers import Pair
+from asgisec.errors import SecurityError
 from asgisec.events import EventSink, SecurityEvent, emit
 from asgisec.stores.protocols import Closable
 
@@ -33,74 +32,6 @@ ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 SCOPE_KEY = "asgisec"  # where in the scope the application, or a pass inside, finds the exchange of the pass around it
 SWITCHING_PROTOCOLS = 101  # the status of a WebSocket that was accepted
-
-# As RFC 9110 section 15 names them. Python does so from 3.13 on; a title should not change with the interpreter.
-_RENAMED = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
-_PHRASES = {status.value: status.phrase for status in HTTPStatus} | _RENAMED
-
-_MAX_CLOSE_REASON = 123  # bytes: what a control frame holds besides the code (RFC 6455 section 5.5)
-
-
-def phrase_of(status: int) -> str:
-    """Return the name of a status; that of its class where it has none of its own (RFC 9110 section 15)."""
-    return _PHRASES.get(status) or _PHRASES[status // 100 * 100]
-
-
-class Answer:
-    """A whole answer that a policy gives in the application's place: a preflight's, a redirect, a refusal.
-
-    Args:
-        status: The HTTP status.
-        headers: Header pairs, names in lower case.
-        body: The body. Left out on HEAD, where `content-length` still tells its size.
-        text: A short text; the reason of the close frame where a WebSocket is refused without a response.
-        close_code: The code of that close frame (RFC 6455 section 7.4).
-        event: Name and reason of the security event, where the answer is a refusal.
-    """
-
-    __slots__ = ("body", "close_code", "close_reason", "event", "headers", "status")
-
-    def __init__(
-        self,
-        status: int,
-        headers: Iterable[Pair] = (),
-        body: bytes = b"",
-        *,
-        text: str = "",
-        close_code: int = 1008,
-        event: tuple[str, str] | None = None,
-    ) -> None:
-        self.status = status
-        self.headers: tuple[Pair, ...] = (*headers, (b"content-length", b"%d" % len(body)))
-        self.body = body
-        self.close_reason = text.encode()[:_MAX_CLOSE_REASON].decode(errors="ignore")
-        self.close_code = close_code
-        self.event = event
-
-    @classmethod
-    def plain(
-        cls, status: int, text: str, headers: Iterable[Pair] = (), event: tuple[str, str] | None = None
-    ) -> "Answer":
-        """Make an answer of plain text."""
-        typed = [*headers, (b"content-type", b"text/plain; charset=utf-8")]
-        return cls(status, typed, text.encode(), text=text, event=event)
-
-    @classmethod
-    def problem(cls, error: SecurityError, request_id: str | None) -> "Answer":
-        """Render a refusal as a problem document (RFC 9457), with the request id where there is one."""
-        document = {
-            "type": error.problem_type,
-            "title": phrase_of(error.status_code),
-            "status": error.status_code,
-            "detail": error.detail,
-            **({} if request_id is None else {"request_id": request_id}),
-            **error.members,
-        }
-        headers = [header_pair(name, value) for name, value in (error.headers or {}).items()]
-        headers.append((b"content-type", b"application/problem+json"))
-        body = json.dumps(document, separators=(",", ":")).encode()
-        return cls(error.status_code, headers, body, text=error.detail, close_code=error.close_code)
-
 
 Verdict: TypeAlias = Answer | SecurityError | None
 
@@ -272,14 +203,6 @@ class Exchange:
         return error
 
 
-def header_pair(name: str, value: str) -> Pair:
-    """Encode a header; refuse what could end the line or begin another."""
-    pair = name.encode("ascii", "replace").lower(), value.encode("ascii", "replace")
-    if not is_token(pair[0]) or not is_field_value(pair[1]) or not value.isascii():
-        raise ValueError("a header is a token and a value of visible ASCII, without line breaks")
-    return pair
-
-
 class Policy:
     """The contract of a policy. Derive from it, define the hooks you need, check the options in the constructor.
 
@@ -330,55 +253,3 @@ class Policy:
 
     def on_end(self, exchange: Exchange, error: BaseException | None) -> Awaitable[None] | None:
         """Clean up. Runs whatever happened, in reverse order, for every policy that saw the request."""
-
-
-PLAIN_FUNCTION = "write a plain function: a coroutine is true whatever it would return"
-
-
-def is_coroutine_function(function: object) -> bool:
-    """Tell whether calling `function` makes a coroutine, which counts as true before it has said anything."""
-    return iscoroutinefunction(function) or iscoroutinefunction(getattr(type(function), "__call__", None))  # noqa: B004 - which kind
-
-
-class Exempt:
-    """Which requests a policy leaves alone: exact paths, or a predicate of the exchange.
-
-    A path is compared byte by byte with the decoded path below `root_path`. There are no prefixes and no patterns: an
-    exemption that is wider than it looks is a hole.
-    """
-
-    __slots__ = ("_paths", "_predicate")
-
-    def __init__(self, option: str, exempt: Iterable[str] | Callable[[Exchange], bool]) -> None:
-        self._predicate = exempt if callable(exempt) else None
-        self._paths: frozenset[str] = frozenset()
-        if callable(exempt):
-            if is_coroutine_function(exempt):
-                raise ConfigError(option, exempt, PLAIN_FUNCTION)
-            return
-        if isinstance(exempt, str):
-            raise ConfigError(option, exempt, f"write a list: [{exempt!r}]")
-        if not isinstance(exempt, Iterable):
-            raise ConfigError(option, exempt, "write a list of exact paths, or a predicate of the exchange")
-        paths = tuple(exempt)
-        for path in paths:
-            if not isinstance(path, str) or not path.startswith("/") or any(sign in path for sign in "*?#"):
-                raise ConfigError(option, path, "write an exact path such as '/health', or a predicate of the exchange")
-        self._paths = frozenset(paths)
-
-    def __bool__(self) -> bool:
-        return bool(self._paths) or self._predicate is not None
-
-    def __call__(self, exchange: Exchange) -> bool:
-        """Tell whether to leave a request alone."""
-        if self._predicate is not None:
-            # Nothing else that counts as true: to exempt is to open.
-            return self._predicate(exchange) is True
-        return path_below_root(exchange.scope) in self._paths
-
-
-def path_below_root(scope: Mapping[str, Any]) -> str:
-    """Return the path below `root_path`; servers differ on whether `path` contains it."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "").rstrip("/")
-    return path[len(root) :] if root and path.startswith(root + "/") else path

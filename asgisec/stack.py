@@ -23,24 +23,14 @@ from weakref import WeakKeyDictionary
 
 from anyio import move_on_after
 
+from asgisec._exempt import is_coroutine_function, path_below_root
 from asgisec._lifespan import with_closing
 from asgisec._plan import Plan
 from asgisec._response import Pass, Send, answer, forget, place_of_refusal, replace, request_id_of
 from asgisec._wire.headers import Pair, join_repeated
 from asgisec.errors import BadRequest, ConfigError, SecurityError
 from asgisec.events import EventSink
-from asgisec.policy import (
-    SCOPE_KEY,
-    SWITCHING_PROTOCOLS,
-    Answer,
-    ASGIApp,
-    Exchange,
-    Policy,
-    Receive,
-    Verdict,
-    is_coroutine_function,
-    path_below_root,
-)
+from asgisec.policy import SCOPE_KEY, SWITCHING_PROTOCOLS, Answer, ASGIApp, Exchange, Policy, Receive, Verdict
 from asgisec.stores.protocols import Closable
 
 __all__ = ["ASGIApp", "InstalledMiddleware", "SecurityMiddleware", "not_starting", "refuse"]

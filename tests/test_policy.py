@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from asgisec import Answer, Exchange, Policy, SecurityMiddleware
+from asgisec._exempt import path_below_root
 from asgisec.errors import BadRequest, ConfigError, SecurityError
-from asgisec.policy import Exempt, path_below_root
+from asgisec.policy import Exempt
 from tests.asgi import answering, request, scope_of
 from tests.made import TooMuch
 

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from asgisec._exempt import is_coroutine_function
 from asgisec.context import request_id
 from asgisec.errors import ConfigError
 from asgisec.events import SecurityEvent, emit
-from asgisec.policy import is_coroutine_function
 
 __all__ = ["PasswordPolicy", "PasswordProblem"]
 

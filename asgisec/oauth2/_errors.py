@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
+from asgisec._answer import header_pair
 from asgisec._wire.headers import Pair
 from asgisec.errors import (
     ContentTooLarge,
@@ -22,7 +23,7 @@ from asgisec.errors import (
     SecurityError,
     Unauthenticated,
 )
-from asgisec.policy import Answer, header_pair
+from asgisec.policy import Answer
 
 __all__ = [
     "NOT_STORED",

@@ -17,10 +17,11 @@ subdomains of yours are other origins: trust them by name.
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
+from asgisec._exempt import PLAIN_FUNCTION, is_coroutine_function
 from asgisec._wire.origin import is_own, parse_origin
 from asgisec.errors import ConfigError, CrossOriginRequest
 from asgisec.policies._options import a_bool, a_list, mend_origin
-from asgisec.policy import PLAIN_FUNCTION, Exchange, Exempt, Policy, is_coroutine_function
+from asgisec.policy import Exchange, Exempt, Policy
 
 __all__ = ["CrossOriginProtection"]
 

@@ -19,11 +19,12 @@ from contextvars import Token
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
+from asgisec._exempt import is_coroutine_function
 from asgisec._wire.headers import Pair
 from asgisec.context import Trace, current, new_id, new_trace
 from asgisec.errors import ConfigError
 from asgisec.policies._options import a_bool, header_name
-from asgisec.policy import Exchange, Policy, is_coroutine_function
+from asgisec.policy import Exchange, Policy
 
 __all__ = ["RequestID"]
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from anyio import move_on_after
 
+from asgisec._exempt import is_coroutine_function
 from asgisec.errors import (
     BadRequest,
     ConfigError,
@@ -32,7 +33,7 @@ from asgisec.errors import (
     URITooLong,
 )
 from asgisec.policies._options import a_bool, a_list, positive, seconds
-from asgisec.policy import Exchange, Policy, Receive, is_coroutine_function
+from asgisec.policy import Exchange, Policy, Receive
 
 __all__ = ["RequestLimits"]
 

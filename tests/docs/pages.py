@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from asgisec.policy import phrase_of
+from asgisec._answer import phrase_of
 from tests.asgi import App, Message, Recorded, drive, scope_of
 
 ROOT = Path(__file__).parents[2]

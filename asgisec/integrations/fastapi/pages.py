@@ -10,8 +10,9 @@ from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
 from fastapi.responses import HTMLResponse
 
+from asgisec._exempt import path_below_root
 from asgisec._wire.headers import Pair
-from asgisec.policy import Exchange, Policy, path_below_root
+from asgisec.policy import Exchange, Policy
 
 __all__ = ["DocsPages", "docs_page"]
 

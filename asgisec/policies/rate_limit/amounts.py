@@ -6,8 +6,8 @@ The library is loaded when the first limit is read, so that importing asgisec do
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from asgisec._exempt import PLAIN_FUNCTION, is_coroutine_function
 from asgisec.errors import ConfigError
-from asgisec.policy import PLAIN_FUNCTION, is_coroutine_function
 
 if TYPE_CHECKING:
     from limits import RateLimitItem

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from asgisec._exempt import PLAIN_FUNCTION, is_coroutine_function
 from asgisec._wire.rate_limit import is_limit_name
 from asgisec.errors import ConfigError
 from asgisec.policies.rate_limit.amounts import ABOVE_ALL
-from asgisec.policy import PLAIN_FUNCTION, is_coroutine_function
 
 if TYPE_CHECKING:
     from asgisec.policies.rate_limit.quotas import Headers

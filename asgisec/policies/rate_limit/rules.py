@@ -14,12 +14,12 @@ from posixpath import normpath
 from typing import Any
 from urllib.parse import urlparse
 
+from asgisec._exempt import path_below_root
 from asgisec._wire.headers import is_token
 from asgisec.errors import ConfigError
 from asgisec.policies._options import a_bool, a_list
 from asgisec.policies.rate_limit.amounts import Amount, amounts
 from asgisec.policies.rate_limit.options import a_name
-from asgisec.policy import path_below_root
 
 __all__ = ["Rule", "Rules", "readings"]
 
