@@ -42,23 +42,38 @@ class Places:
 
     Args:
         option: How errors name the options of whoever uses this.
-        name: What the places are kept under, and called where clients see it.
+        name: How the places are called where clients see it.
         places: How many each key has.
         store: Where they are kept; in this process where left out.
         on_store_error: `local`, `allow` or `deny`.
+        kept: What they are kept under; the name where left out.
 
     Raises:
         ConfigError: The store keeps no places.
     """
 
-    __slots__ = ("_local", "_on_store_error", "_policy", "_renewals", "_state", "_store", "_tasks", "name", "places")
+    __slots__ = (
+        "_kept",
+        "_local",
+        "_on_store_error",
+        "_policy",
+        "_renewals",
+        "_state",
+        "_store",
+        "_tasks",
+        "name",
+        "places",
+    )
 
-    def __init__(self, option: str, name: str, places: int, store: Any, on_store_error: str) -> None:
+    def __init__(
+        self, option: str, name: str, places: int, store: Any, on_store_error: str, kept: str | None = None
+    ) -> None:
         if store is not None and not callable(getattr(store, "lease", None)):
             raise ConfigError(f"{option}(store=)", store, "write a store that keeps places, such as MemoryStore()")
         self._local = MemoryStore()
         self._store: LeaseStore = self._local if store is None else store
         self.name = name
+        self._kept = name if kept is None else kept
         self.places = places
         self._policy = policy_item(name, places, None, "concurrent-requests")
         self._state = state_item(name, window=False)
@@ -82,7 +97,7 @@ class Places:
             StoreUnavailable: It cannot be decided, and nobody may pass then.
         """
         try:
-            lease = self._store.lease(held.identity, self.name, held.holder, self.places, _HELD)
+            lease = self._store.lease(held.identity, self._kept, held.holder, self.places, _HELD)
         except StoreUnavailable as error:
             return self._without_store(held, error)
         return lease if isinstance(lease, Lease) else self._awaited(held, lease)
@@ -101,7 +116,7 @@ class Places:
             raise error
         if self._on_store_error == "allow":
             return _FREE  # somebody chose that a store that is down must not stop everybody
-        return self._local.lease(held.identity, self.name, held.holder, self.places, _HELD)
+        return self._local.lease(held.identity, self._kept, held.holder, self.places, _HELD)
 
     def give_back(self, held: Held) -> Awaitable[None] | None:
         """Give a place back, in the store and in this process, wherever it was."""
@@ -109,9 +124,9 @@ class Places:
         if renewal is not None:
             renewal.cancel()
         if self._store is not self._local:
-            self._local.release(held.identity, self.name, held.holder)
+            self._local.release(held.identity, self._kept, held.holder)
         try:
-            releasing = self._store.release(held.identity, self.name, held.holder)
+            releasing = self._store.release(held.identity, self._kept, held.holder)
         except StoreUnavailable:
             return None  # it is free again when its time is over
         return None if releasing is None else _quietly(releasing)
@@ -127,13 +142,13 @@ class Places:
         task.add_done_callback(self._tasks.discard)
 
     async def _renewed(self, held: Held) -> None:
-        leasing: Any = self._store.lease(held.identity, self.name, held.holder, self.places, _HELD)
+        leasing: Any = self._store.lease(held.identity, self._kept, held.holder, self.places, _HELD)
         await _quietly(leasing)
         # Where it ended meanwhile, nobody would give back what was taken just now.
         if held.holder in self._renewals:
             self._renew_later(held)
         else:
-            await _quietly(self._store.release(held.identity, self.name, held.holder))
+            await _quietly(self._store.release(held.identity, self._kept, held.holder))
 
 
 async def _quietly(asking: Any) -> None:

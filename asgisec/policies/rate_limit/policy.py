@@ -27,7 +27,7 @@ from asgisec.policies._options import a_bool, positive
 from asgisec.policies.rate_limit.amounts import amounts
 from asgisec.policies.rate_limit.concurrency import Places
 from asgisec.policies.rate_limit.judge import Group, Judge, Judged
-from asgisec.policies.rate_limit.keys import AFTER_AUTHENTICATION, by_api_key, by_client, by_principal
+from asgisec.policies.rate_limit.keys import AFTER_AUTHENTICATION, by_api_key, by_client, by_principal, key_name
 from asgisec.policies.rate_limit.limiter import RateLimiter
 from asgisec.policies.rate_limit.messages import Messages, message_limits
 from asgisec.policies.rate_limit.options import a_clock, a_name
@@ -116,8 +116,9 @@ class RateLimit(Policy):
         called = _NAMES.get(key, "") if name is None else a_name("RateLimit(name=)", name)
         spoken = None if messages is None else message_limits("RateLimit(messages=)", messages)
         most = positive("RateLimit(max_concurrent=)", max_concurrent, "requests")
-        crowd = f"{called} concurrent" if called else "concurrent"
-        places = None if most is None else Places("RateLimit", crowd, most, store, on_store_error)
+        kept = called or key_name(key)
+        crowd, together = (f"{each} concurrent".lstrip() for each in (called, kept))
+        places = None if most is None else Places("RateLimit", crowd, most, store, on_store_error, together)
         limiter = RateLimiter(store=store, strategy=strategy, on_store_error=on_store_error)
         for option, value in {
             "limits": general,
@@ -137,7 +138,7 @@ class RateLimit(Policy):
             "_place": object(),
             "_judge": Judge(
                 "RateLimit",
-                Group(f"{called} ", called, general),
+                Group(f"{kept} ", called, general),
                 rules,
                 key=key,
                 cost=cost,

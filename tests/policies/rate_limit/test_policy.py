@@ -166,6 +166,38 @@ def test_by_client_and_by_principal_in_one_store_do_not_count_for_each_other() -
     assert len(answer.values("ratelimit")) == len(answer.values("ratelimit-policy")) == 1
 
 
+def by_tenant(exchange: Exchange) -> str:
+    return exchange.header("x-tenant") or "nobody"
+
+
+class ByUser:
+    def __call__(self, exchange: Exchange) -> str:
+        return exchange.header("x-user") or "nobody"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param(by_tenant, ByUser(), id="a function and an object"),
+        pytest.param(by_tenant, lambda exchange: exchange.header("x-user"), id="a function and a lambda"),
+        pytest.param(
+            lambda exchange: exchange.header("x-tenant"),
+            lambda exchange: exchange.header("x-user"),
+            id="two lambdas",
+        ),
+        pytest.param(by_client, lambda exchange: f"client:{exchange.header('x-user')}", id="a client and a lambda"),
+    ],
+)
+@pytest.mark.parametrize("options", [{"limits": ["1/minute"]}, {"limits": [], "max_concurrent": 1}])
+def test_two_keys_of_one_text_are_two(one: Any, other: Any, options: dict[str, Any]) -> None:
+    limits, more = options["limits"], {name: value for name, value in options.items() if name != "limits"}
+    store = MemoryStore(clock=Clock())
+    both = [RateLimit(*limits, key=key, store=store, **more) for key in (one, other)]
+    app = SecurityMiddleware(answering(), *both)
+    named = [("host", "testserver"), ("x-tenant", "192.0.2.7"), ("x-user", "192.0.2.7")]
+    assert request(app, headers=named).status == 200
+
+
 def test_a_rule_adds_to_the_general_limits() -> None:
     made = limited("3/minute", rules=[Rule("/auth/token", methods={"POST"}, limits="1/minute")])
     token: dict[str, Any] = {"method": "POST", "path": "/auth/token"}
