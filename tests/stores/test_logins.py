@@ -1,13 +1,15 @@
 """The contract of a `LoginStore`, over every store that is one."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
 
-from asgisec.stores import MemoryStore
+from asgisec.stores import MemoryStore, RedisStore
 from asgisec.stores.protocols import LoginStore, Pace
 from tests.stores.opened import opened
+from tests.valkey import fresh_prefix
 
 pytestmark = pytest.mark.anyio
 
@@ -77,6 +79,28 @@ async def test_waits_double_up_to_the_longest_and_end_with_a_pause() -> None:
     clock.now += SLOW.forgotten_after
     assert await store.attempt_login("ada", [("all", SLOW, None)]) == 0
     assert await store.attempt_login("ada", [("all", SLOW, None)]) == 0
+
+
+async def test_nobody_waits_for_a_clock_that_was_put_back() -> None:
+    clock = Clock()
+    store = MemoryStore(clock=clock)
+    for _ in range(2):
+        assert await store.attempt_login("ada", [("all", SLOW, None)]) == 0
+    clock.now -= 850.0
+    assert await store.attempt_login("ada", [("all", SLOW, None)]) == 950.0  # no longer than the longest
+    clock.now -= 100_000.0
+    assert await store.attempt_login("ada", [("all", SLOW, None)]) == 0
+    assert await store.attempt_login("ada", [("all", SLOW, None)]) == 200.0
+
+
+async def test_nobody_waits_for_a_servers_clock_that_was_put_back(valkey_url: str) -> None:
+    async with RedisStore.from_url(valkey_url, prefix=fresh_prefix(), timeout=10) as store:
+        for _ in range(2):
+            assert await store.attempt_login("ada", [("all", SLOW, None)]) == 0
+        # As a clock that was a year ahead has left it.
+        await store.command("ada", "HSET", store.key("login", "ada", "all"), "next_at", str(time.time() + 365 * 86_400))
+        assert await store.attempt_login("ada", [("all", SLOW, None)]) == 0
+        assert 190 < await store.attempt_login("ada", [("all", SLOW, None)]) <= 200
 
 
 def test_any_number_of_attempts_has_a_wait() -> None:

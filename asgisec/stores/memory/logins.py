@@ -8,6 +8,8 @@ from asgisec.stores.protocols import Pace
 
 __all__ = ["Logins"]
 
+_ROUNDED = 1.0  # seconds: far more than what is lost of a time when it is added to
+
 
 class Logins(Memory):
     """A `LoginStore`. No method waits, so each is one step to all others of its event loop."""
@@ -29,6 +31,8 @@ class Logins(Memory):
                 continue
             entry = self._attempts.find((identity, name), now)
             attempts, next_at = (0, now) if entry is None else entry.value
+            if next_at - now > pace.longest_wait + _ROUNDED:
+                next_at = now  # the clock was put back, and nobody has to wait until it is there again
             found.append((name, pace, attempts, next_at))
         wait = max((next_at - now for _, _, _, next_at in found), default=0.0)
         if wait > 0:

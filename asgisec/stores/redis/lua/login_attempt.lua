@@ -8,9 +8,13 @@ local counted, wait = {}, 0
 for at = 1, #KEYS, 2 do
   local key, exempting = KEYS[at], KEYS[at + 1]
   if exempting == key or redis.call('EXISTS', exempting) == 0 then
-    local known = redis.call('HMGET', key, 'attempts', 'next_at')
-    counted[#counted + 1] = {key = key, attempts = tonumber(known[1]) or 0, argv = (at - 1) * 2}
-    wait = math.max(wait, (tonumber(known[2]) or now) - now)
+    local known, argv = redis.call('HMGET', key, 'attempts', 'next_at'), (at - 1) * 2
+    counted[#counted + 1] = {key = key, attempts = tonumber(known[1]) or 0, argv = argv}
+    local left = (tonumber(known[2]) or now) - now
+    -- Longer than the longest: the clock was put back, and nobody has to wait until it is there again.
+    if left <= tonumber(ARGV[argv + 3]) + 1 then
+      wait = math.max(wait, left)
+    end
   end
 end
 if wait > 0 then
