@@ -2,13 +2,16 @@
 
 - Only `https`; plain `http` only to this machine. No redirect is followed: the document is where its owner says, or
   nowhere. No other scheme exists here: `file:` is none of ours.
-- An answer is bounded in size, and in time: that of each step, and of all.
+- An answer is bounded in size, and in time: of all of it, its head included, which may trickle, or never end.
 """
 
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from io import BufferedReader, RawIOBase
 from ipaddress import ip_address
+from socket import socket
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import (
@@ -50,7 +53,7 @@ def fetch_json(url: str, timeout: float, clock: Callable[[], float] = time.monot
     """
     end = clock() + timeout
     request = Request(url, headers={"Accept": "application/json", "User-Agent": "asgisec"})  # noqa: S310 - checked
-    with _opener(url).open(request, timeout=timeout) as answer:
+    with _opener(url, lambda: end - clock()).open(request, timeout=timeout) as answer:
         if answer.status != HTTPStatus.OK:
             raise OSError(f"the answer has status {answer.status}")
         parts: list[bytes] = []
@@ -59,20 +62,70 @@ def fetch_json(url: str, timeout: float, clock: Callable[[], float] = time.monot
             size += len(part)
             if size > MAX_ANSWER:
                 raise ValueError("the answer is too large")
-            if clock() > end:
-                raise TimeoutError("the answer took too long")
             parts.append(part)
     return parse_object(b"".join(parts))
 
 
-def _opener(url: str) -> OpenerDirector:
+def _opener(url: str, left: Callable[[], float]) -> OpenerDirector:
     opener = OpenerDirector()
     # Without the handlers of errors and redirects: what is not 200 is told by its status, and followed nowhere.
-    opener.add_handler(HTTPHandler())
-    opener.add_handler(HTTPSHandler())
+    opener.add_handler(_HTTP(left))
+    opener.add_handler(_HTTPS(left))
     if not _is_loopback(urlsplit(url).hostname or ""):
         opener.add_handler(ProxyHandler())  # as the environment says
     return opener
+
+
+class _HTTP(HTTPHandler):
+    def __init__(self, left: Callable[[], float]) -> None:
+        super().__init__()
+        self._left = left
+
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_timed(HTTPConnection, self._left), req)
+
+
+class _HTTPS(HTTPSHandler):
+    def __init__(self, left: Callable[[], float]) -> None:
+        super().__init__()
+        self._left = left
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_timed(HTTPSConnection, self._left), req)
+
+
+def _timed(kind: type[HTTPConnection], left: Callable[[], float]) -> Any:
+    """Return connections of a kind whose answers are read as long as there is time left."""
+
+    class Response(HTTPResponse):
+        def __init__(self, sock: socket, *args: Any, **options: Any) -> None:
+            super().__init__(sock, *args, **options)
+            self.fp: Any = BufferedReader(_Timed(sock, self.fp.detach(), left))
+
+    return type(kind.__name__, (kind,), {"response_class": Response})
+
+
+class _Timed(RawIOBase):
+    """What comes from a socket, until the time is over: the time-out of a socket begins anew with each byte."""
+
+    def __init__(self, sock: socket, source: RawIOBase, left: Callable[[], float]) -> None:
+        self._sock = sock
+        self._source = source
+        self._left = left
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._left()
+        if left <= 0:
+            raise TimeoutError("the answer took too long")
+        self._sock.settimeout(left)
+        return self._source.readinto(buffer)
+
+    def close(self) -> None:
+        self._source.close()
+        super().close()
 
 
 def _is_loopback(host: str) -> bool:

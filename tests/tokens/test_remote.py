@@ -1,8 +1,11 @@
 """Keys of a real HTTP server on this machine, which does what providers do on bad days."""
 
+import itertools
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.error import URLError
@@ -345,10 +348,36 @@ def test_the_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(failed.value.reason, ConnectionRefusedError)
 
 
-def test_a_fetch_is_bounded_in_time(provider: Provider) -> None:
-    ticks = iter([0.0, 6.0])
-    with pytest.raises(TimeoutError):
-        fetch_json(f"{provider.url}/keys", 5, clock=lambda: next(ticks))
+HEAD = b"HTTP/1.1 200 OK\r\n"
+ENDLESS = {
+    "a header": (HEAD, b"x"),
+    "continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "a body": (HEAD + b"Content-Length: 100000\r\n\r\n", b" "),
+    "the size of a chunk": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2;", b"x"),
+    "trailers": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", b"x: y\r\n"),
+}
+
+
+@pytest.mark.parametrize(("begin", "again"), ENDLESS.values(), ids=ENDLESS)
+def test_a_fetch_ends_though_the_answer_does_not(begin: bytes, again: bytes) -> None:
+    """Each byte comes in time. Whoever waited for the last one would never fetch keys again."""
+    ticks = itertools.count(0.0, 10.0)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            asking, _ = listening.accept()
+            with asking, suppress(OSError):
+                asking.recv(65_536)
+                asking.sendall(begin)
+                while True:
+                    asking.sendall(again)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        with pytest.raises(TimeoutError):
+            fetch_json(f"http://127.0.0.1:{listening.getsockname()[1]}/", 30, clock=lambda: next(ticks))
+        answering.join(30)
+    assert not answering.is_alive()
 
 
 @pytest.mark.parametrize(
