@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import asgisec
+from asgisec._extras import needs
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "asgisec"
@@ -18,7 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the bottom up. A module imports from its own layer and those below it.
 LAYERS = (
-    ("_ids", "_wire", "errors", "events"),
+    ("_extras", "_ids", "_wire", "errors", "events"),
     ("_answer", "_connection", "_exempt", "_plan", "context", "policy", "stores.protocols"),
     ("auth.principal", "auth.scopes", "credentials", "inputs", "policies", "stores", "tokens"),
     ("_lifespan", "_response", "auth", "middleware", "oauth2", "policies.authentication", "stack"),
@@ -153,6 +155,41 @@ def test_the_plain_callables_of_inputs_need_no_extra() -> None:
     assert "nh3" in loaded
     extras = {"pydantic", "pydantic_core", "email_validator", "fastapi", "litestar", "msgspec", "sqlalchemy"}
     assert loaded.isdisjoint(extras)
+
+
+@pytest.mark.parametrize(
+    ("statement", "package", "mend"),
+    [
+        ("from asgisec.inputs import StrictModel", "pydantic", "install pydantic"),
+        ("from asgisec.inputs.litestar import ValidatedTextPlugin", "litestar", "install asgisec[litestar]"),
+        ("from asgisec.integrations.fastapi import SecurityGuard", "fastapi", "install asgisec[fastapi]"),
+        ("from asgisec.integrations.litestar import guarded", "litestar", "install asgisec[litestar]"),
+        ("from asgisec.integrations.quart import guarded", "quart", "install asgisec[quart]"),
+        ("from asgisec.stores import RedisStore", "redis", "install asgisec[redis]"),
+        ("from asgisec.stores import SQLStore", "sqlalchemy", "install asgisec[sqlalchemy]"),
+    ],
+)
+def test_a_missing_extra_is_named(statement: str, package: str, mend: str) -> None:
+    # A finder that finds nothing of the package: as where it is not installed.
+    hide = f"""
+import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] == {package!r}:
+            raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)
+sys.meta_path.insert(0, Hidden())
+{statement}
+"""
+    done = subprocess.run([sys.executable, "-c", hide], cwd=ROOT, capture_output=True, check=False, text=True)  # noqa: S603 - our own
+    last = done.stderr.splitlines()[-1]
+    assert re.fullmatch(rf"ModuleNotFoundError: No module named '{package}[a-z.]*': {re.escape(mend)}", last)
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError("No module named 'x'", name="x"), ImportError("broken")])
+def test_what_else_goes_wrong_in_an_import_stays_as_it_is(error: ImportError) -> None:
+    said = str(error)
+    with pytest.raises(type(error), match=f"^{said}$"), needs("redis", "install asgisec[redis]"):
+        raise error
 
 
 NAMES = {

@@ -10,10 +10,12 @@ A refusal is Litestar's 400, with a fixed text.
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from litestar.openapi.spec import Schema
-from litestar.plugins import InitPlugin, OpenAPISchemaPlugin
-
+from asgisec._extras import needs
 from asgisec.inputs.hooks import decode_hook, is_validated_text, schema_hook
+
+with needs("litestar", "install asgisec[litestar]"):
+    from litestar.openapi.spec import Schema
+    from litestar.plugins import InitPlugin, OpenAPISchemaPlugin
 
 if TYPE_CHECKING:
     from litestar._openapi.schema_generation import SchemaCreator

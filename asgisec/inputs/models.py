@@ -6,17 +6,20 @@ Needs pydantic, which FastAPI brings along.
 from contextvars import ContextVar
 from typing import Any, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    GetCoreSchemaHandler,
-    ModelWrapValidatorHandler,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import CoreSchema
+from asgisec._extras import needs
 
-from asgisec.inputs._pydantic import hidden, read_from_json
+with needs("pydantic", "install pydantic"):
+    from pydantic import (
+        BaseModel,
+        ConfigDict,
+        GetCoreSchemaHandler,
+        ModelWrapValidatorHandler,
+        ValidationError,
+        model_validator,
+    )
+    from pydantic_core import CoreSchema
+
+    from asgisec.inputs._pydantic import hidden, read_from_json
 
 __all__ = ["StrictModel"]
 

@@ -14,23 +14,25 @@ A guard of `asgisec.auth` stands on a handler, a controller, a router or the app
 from copy import copy
 from typing import Any, cast
 
-from litestar import Litestar
-from litestar.config.app import AppConfig
-from litestar.connection import ASGIConnection
-from litestar.enums import ScopeType
-from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.spec import Components, SecurityScheme
-from litestar.plugins import InitPlugin, ReceiveRoutePlugin
-from litestar.routes import BaseRoute, HTTPRoute
-from litestar.types import Guard as LitestarGuard
-from litestar.types import Scope
-
+from asgisec._extras import needs
 from asgisec._lifespan import close_all
 from asgisec.auth import APIKeyAuth, Authenticator, Guard, Principal
 from asgisec.errors import ConfigError, SecurityError, Unauthenticated
 from asgisec.integrations._check import checked
 from asgisec.integrations.installation import Installation
 from asgisec.stack import refuse
+
+with needs("litestar", "install asgisec[litestar]"):
+    from litestar import Litestar
+    from litestar.config.app import AppConfig
+    from litestar.connection import ASGIConnection
+    from litestar.enums import ScopeType
+    from litestar.handlers import HTTPRouteHandler
+    from litestar.openapi.spec import Components, SecurityScheme
+    from litestar.plugins import InitPlugin, ReceiveRoutePlugin
+    from litestar.routes import BaseRoute, HTTPRoute
+    from litestar.types import Guard as LitestarGuard
+    from litestar.types import Scope
 
 __all__ = ["GuardPlugin", "guarded", "install", "principal_of"]
 

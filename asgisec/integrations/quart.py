@@ -13,14 +13,16 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, ParamSpec
 
-from quart import Quart, current_app, g, has_websocket_context, request, websocket
-from werkzeug.local import LocalProxy
-
+from asgisec._extras import needs
 from asgisec.auth import Guard, Principal
 from asgisec.errors import ConfigError, SecurityError
 from asgisec.integrations._check import checked
 from asgisec.integrations.installation import Installation
 from asgisec.stack import refuse
+
+with needs("quart", "install asgisec[quart]"):
+    from quart import Quart, current_app, g, has_websocket_context, request, websocket
+    from werkzeug.local import LocalProxy
 
 __all__ = ["current_principal", "guarded", "install"]
 

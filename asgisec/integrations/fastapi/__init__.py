@@ -2,9 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from asgisec.integrations.fastapi.guard import SecurityGuard
-from asgisec.integrations.fastapi.installing import install
-from asgisec.integrations.fastapi.pages import DocsPages, docs_page
+from asgisec._extras import needs
+
+with needs("fastapi", "install asgisec[fastapi]"):
+    from asgisec.integrations.fastapi.guard import SecurityGuard
+    from asgisec.integrations.fastapi.installing import install
+    from asgisec.integrations.fastapi.pages import DocsPages, docs_page
 
 if TYPE_CHECKING:
     from asgisec.integrations.fastapi.router import auth_router

@@ -2,13 +2,16 @@
 
 from typing import Any, Self
 
-from asgisec.stores.redis._url import nodes_of
-from asgisec.stores.redis.api_keys import APIKeyTable
-from asgisec.stores.redis.denylist import Denylist
-from asgisec.stores.redis.leases import Leases
-from asgisec.stores.redis.logins import Logins
-from asgisec.stores.redis.rate_limits import RateLimits
-from asgisec.stores.redis.refresh import RefreshFamilies
+from asgisec._extras import needs
+
+with needs("redis", "install asgisec[redis]"):
+    from asgisec.stores.redis._url import nodes_of
+    from asgisec.stores.redis.api_keys import APIKeyTable
+    from asgisec.stores.redis.denylist import Denylist
+    from asgisec.stores.redis.leases import Leases
+    from asgisec.stores.redis.logins import Logins
+    from asgisec.stores.redis.rate_limits import RateLimits
+    from asgisec.stores.redis.refresh import RefreshFamilies
 
 __all__ = ["RedisStore"]
 

@@ -3,16 +3,19 @@
 from functools import partial
 from typing import Any, Self
 
-from sqlalchemy import MetaData, make_url
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-
+from asgisec._extras import needs
 from asgisec.errors import ConfigError
-from asgisec.stores.sqlalchemy._core import SQL, Engines, dialect_named
-from asgisec.stores.sqlalchemy._tables import Tables, statements
-from asgisec.stores.sqlalchemy.api_keys import APIKeyTable
-from asgisec.stores.sqlalchemy.denylist import Denylist
-from asgisec.stores.sqlalchemy.refresh import RefreshFamilies
+
+with needs("sqlalchemy", "install asgisec[sqlalchemy]"):
+    from sqlalchemy import MetaData, make_url
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+    from asgisec.stores.sqlalchemy._core import SQL, Engines, dialect_named
+    from asgisec.stores.sqlalchemy._tables import Tables, statements
+    from asgisec.stores.sqlalchemy.api_keys import APIKeyTable
+    from asgisec.stores.sqlalchemy.denylist import Denylist
+    from asgisec.stores.sqlalchemy.refresh import RefreshFamilies
 
 __all__ = ["SQLStore"]
 
