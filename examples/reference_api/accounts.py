@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from asgisec.auth import Principal
+from asgisec.auth.scopes import covers
 from asgisec.credentials import PasswordHasher
 from examples.reference_api.access import ROLES, Caller
 from examples.reference_api.database import Sessions
@@ -46,9 +47,14 @@ class Accounts:
         return None if user is None else ROLES.scopes_of(user.role)
 
     async def load(self, principal: Principal) -> Caller | None:
-        """Return who is calling; `None` refuses the credential of a user who is gone or disabled."""
+        """Return who is calling; `None` refuses the credential of a user who is gone, disabled, or may less by now.
+
+        Whoever takes a role away revokes what was issued; what is issued at that very moment is found out here.
+        """
         user = await self._find(principal.subject)
-        return None if user is None else Caller(user.id, user.username, user.role, principal)
+        if user is None or not covers(ROLES.scopes_of(user.role), principal.scopes):
+            return None
+        return Caller(user.id, user.username, user.role, principal)
 
     async def _find(self, subject: str) -> User | None:
         async with self._sessions() as session:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, ForeignKey, String, Text
+from sqlalchemy import BigInteger, DateTime, ForeignKey, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -49,7 +49,7 @@ class Order(Base):
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
     quantity: Mapped[int]
-    total_cents: Mapped[int]
+    total_cents: Mapped[int] = mapped_column(BigInteger)  # a thousand of the most costly are more than 2**31
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=_now)
 
 

@@ -25,6 +25,13 @@ def router(parts: Parts) -> APIRouter:
     routes = APIRouter(prefix="/me", tags=["me"])
     Anybody = Annotated[Caller, Depends(parts.guard)]  # noqa: N806 - a type
 
+    def logged_in(caller: Anybody) -> Caller:
+        if caller.principal.scheme != "bearer":
+            raise HTTPException(403, "log in for this; an API key is not enough")
+        return caller
+
+    LoggedIn = Annotated[Caller, Depends(logged_in)]  # noqa: N806
+
     @routes.get("")
     async def me(caller: Anybody) -> CallerOut:
         principal = caller.principal
@@ -37,9 +44,7 @@ def router(parts: Parts) -> APIRouter:
         )
 
     @routes.post("/password", status_code=204)
-    async def change_password(caller: Anybody, given: NewPassword, session: Session, request: Request) -> None:
-        if caller.principal.scheme != "bearer":
-            raise HTTPException(403, "log in to change a password; an API key is not enough")
+    async def change_password(caller: LoggedIn, given: NewPassword, session: Session, request: Request) -> None:
         user = await session.get_one(User, caller.id)
         # The same throttle as for a login: this is another place to guess at.
         address = request.client.host if request.client else None
@@ -57,14 +62,14 @@ def router(parts: Parts) -> APIRouter:
         await parts.issuer.revoke_subject(user.id)
 
     @routes.get("/sessions")
-    async def sessions(caller: Anybody) -> list[SessionOut]:
+    async def sessions(caller: LoggedIn) -> list[SessionOut]:
         return [
             SessionOut(id=known.id, created_at=known.created_at, expires_at=known.expires_at)
             for known in await parts.issuer.sessions(caller.id)
         ]
 
     @routes.delete("/sessions/{session_id}", status_code=204)
-    async def end(caller: Anybody, session_id: str) -> None:
+    async def end(caller: LoggedIn, session_id: str) -> None:
         # One's own only; another's is not found.
         if session_id not in {known.id for known in await parts.issuer.sessions(caller.id)}:
             raise HTTPException(404, "there is no such session")

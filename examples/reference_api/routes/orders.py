@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Security
 from fastapi.responses import PlainTextResponse
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from examples.reference_api.access import Caller
 from examples.reference_api.database import Session
@@ -60,10 +60,13 @@ def router(parts: Parts) -> APIRouter:
     @routes.delete("/{order_id}", status_code=204)
     async def cancel(caller: Writer, session: Session, order_id: RowID) -> None:
         order = await _found(session, caller, order_id)
+        # Of two who cancel at once, one does: what was ordered comes back once.
+        gone = await session.execute(delete(Order).where(Order.id == order.id).returning(Order.id))
+        if gone.scalar() is None:
+            raise _no_order()
         await session.execute(
             update(Product).where(Product.id == order.product_id).values(stock=Product.stock + order.quantity)
         )
-        await session.delete(order)
 
     return routes
 
@@ -76,5 +79,9 @@ async def _orders_of(session: Session, caller: Caller) -> Sequence[Order]:
 async def _found(session: Session, caller: Caller, order_id: int) -> Order:
     order = await session.get(Order, order_id)
     if order is None or (order.owner_id != caller.id and not caller.is_admin):
-        raise HTTPException(404, "there is no such order")
+        raise _no_order()
     return order
+
+
+def _no_order() -> HTTPException:
+    return HTTPException(404, "there is no such order")
