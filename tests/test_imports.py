@@ -20,7 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the bottom up. A module imports from its own layer and those below it.
 LAYERS = (
-    ("_extras", "_ids", "_wire", "errors", "events"),
+    ("_durations", "_extras", "_ids", "_wire", "errors", "events"),
     ("_answer", "_connection", "_exempt", "_plan", "context", "policy", "stores.protocols"),
     ("auth.principal", "auth.scopes", "credentials", "inputs", "policies", "stores", "tokens"),
     ("_lifespan", "_response", "auth", "middleware", "oauth2", "policies.authentication", "stack"),

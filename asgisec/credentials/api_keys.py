@@ -25,8 +25,9 @@ from functools import lru_cache
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from math import isfinite
-from typing import Any, Self
+from typing import Self
 
+from asgisec._durations import in_seconds
 from asgisec.context import request_id
 from asgisec.credentials import _key_text
 from asgisec.credentials._usage import Usage
@@ -375,8 +376,8 @@ def _peppers(pepper: object) -> dict[str, bytes]:
 
 
 def _seconds(option: str, value: object) -> float:
-    seconds: Any = value.total_seconds() if isinstance(value, timedelta) else value
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not isfinite(seconds) or seconds < 0:
+    seconds = in_seconds(value)
+    if seconds is None or seconds < 0:
         raise ConfigError(option, value, "write seconds or a timedelta, 0 or more")
     return float(seconds)
 

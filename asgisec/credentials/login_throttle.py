@@ -19,12 +19,14 @@ address the first 64 bits count. Names of accounts are kept as hashes.
 
 import logging
 import unicodedata
+from datetime import timedelta
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
 from math import ceil
 from typing import Literal
 
 from asgisec._connection import asked_for, report
+from asgisec._durations import in_seconds
 from asgisec.context import request_id
 from asgisec.errors import ConfigError, RateLimitExceeded, StoreUnavailable
 from asgisec.events import SecurityEvent, emit
@@ -63,20 +65,20 @@ class LoginThrottle:
         per_pair: int = 5,
         per_account: int = 100,
         per_address: int = 50,
-        longest_wait: float = _LONGEST,
+        longest_wait: float | timedelta = _LONGEST,
         on_store_error: Literal["deny", "allow"] = "deny",
     ) -> None:
         if not callable(getattr(store, "attempt_login", None)):
             raise ConfigError("LoginThrottle(store=)", store, "write a MemoryStore or a RedisStore")
         if on_store_error not in ("deny", "allow"):
             raise ConfigError("LoginThrottle(on_store_error=)", on_store_error, 'write "deny" or "allow"')
-        right = isinstance(longest_wait, int | float) and not isinstance(longest_wait, bool)
-        if not right or not _FIRST <= longest_wait <= _FORGOTTEN:
+        longest = in_seconds(longest_wait)
+        if longest is None or not _FIRST <= longest <= _FORGOTTEN:
             raise ConfigError("LoginThrottle(longest_wait=)", longest_wait, "write seconds from 1 to 86,400")
         self._store = store
-        self._pair = _pace("per_pair", per_pair, longest_wait)
-        self._account = _pace("per_account", per_account, longest_wait)
-        self._address = _pace("per_address", per_address, longest_wait)
+        self._pair = _pace("per_pair", per_pair, longest)
+        self._account = _pace("per_account", per_account, longest)
+        self._address = _pace("per_address", per_address, longest)
         self._allow_unchecked = on_store_error == "allow"
 
     @property

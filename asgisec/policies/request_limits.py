@@ -17,10 +17,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 from anyio import move_on_after
 
+from asgisec._durations import in_seconds
 from asgisec._exempt import is_coroutine_function
 from asgisec.errors import (
     BadRequest,
@@ -32,7 +33,7 @@ from asgisec.errors import (
     UnsupportedMediaType,
     URITooLong,
 )
-from asgisec.policies._options import a_bool, a_list, positive, seconds
+from asgisec.policies._options import a_bool, a_list, positive
 from asgisec.policy import Exchange, Policy, Receive
 
 __all__ = ["RequestLimits"]
@@ -69,7 +70,7 @@ class RequestLimits(Policy):
     max_headers: int | None = 100
     max_query_size: int | None = 8 * _KIB
     max_message_size: int | None = 64 * _KIB
-    timeout: int | timedelta | None = 60
+    timeout: float | timedelta | None = 60
     content_types: Collection[str] | None = None
     clock: Callable[[], float] = time.monotonic
     dry_run: bool = False
@@ -85,7 +86,10 @@ class RequestLimits(Policy):
         ):
             positive(f"RequestLimits({name}=)", getattr(self, name), unit)
         if self.timeout is not None:
-            limit = positive("RequestLimits(timeout=)", seconds("RequestLimits(timeout=)", self.timeout), "seconds")
+            limit = in_seconds(self.timeout)
+            if limit is None or limit <= 0:
+                mend = "write seconds or a timedelta, more than 0, or None for no limit"
+                raise ConfigError("RequestLimits(timeout=)", self.timeout, mend)
             object.__setattr__(self, "timeout", limit)
         if not callable(self.clock) or is_coroutine_function(self.clock):
             raise ConfigError("RequestLimits(clock=)", self.clock, "write a function that returns seconds, rising")
@@ -212,7 +216,7 @@ class _Body(_Reader):
     async def read_in_time(self) -> Any:
         now = self.limits.clock()
         if self.deadline is None:
-            self.deadline = now + seconds("timeout", self.limits.timeout)
+            self.deadline = now + cast("float", self.limits.timeout)
         message = None
         with move_on_after(max(0.0, self.deadline - now)):
             message = await self.receive()

@@ -13,6 +13,7 @@
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Self, TypeVar
 
@@ -25,6 +26,7 @@ from limits.aio.strategies import (
     SlidingWindowCounterRateLimiter,
 )
 
+from asgisec._durations import in_seconds
 from asgisec.errors import ConfigError, StoreUnavailable
 from asgisec.stores._breaker import Breaker
 from asgisec.stores.protocols import Bucket, Decision, LimitStatus
@@ -48,13 +50,14 @@ class LimitsStore:
         ConfigError: The storage is none, or is not asynchronous, or the time-out is no positive number.
     """
 
-    def __init__(self, storage: Storage, *, timeout: float = 0.25) -> None:
+    def __init__(self, storage: Storage, *, timeout: float | timedelta = 0.25) -> None:
         if not isinstance(storage, Storage):
             mend = "write an asynchronous storage: storage_from_string('async+memcached://127.0.0.1:11211')"
             raise ConfigError("LimitsStore(storage)", type(storage).__name__, mend)
-        if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not 0 < timeout < float("inf"):
-            raise ConfigError("LimitsStore(timeout=)", timeout, "write seconds, such as 0.25")
-        self._timeout = timeout
+        patience = in_seconds(timeout)
+        if patience is None or patience <= 0:
+            raise ConfigError("LimitsStore(timeout=)", timeout, "write seconds, such as 0.25, or a timedelta")
+        self._timeout = patience
         self._limiters: dict[str, RateLimiter] = {"fixed-window": FixedWindowRateLimiter(storage)}
         if isinstance(storage, MovingWindowSupport):
             self._limiters["moving-window"] = MovingWindowRateLimiter(storage)

@@ -1,9 +1,8 @@
 """How options of tokens are read."""
 
 from collections.abc import Iterable
-from datetime import timedelta
-from math import isfinite
 
+from asgisec._durations import in_seconds
 from asgisec.errors import ConfigError
 
 __all__ = ["seconds", "texts", "whole"]
@@ -11,12 +10,10 @@ __all__ = ["seconds", "texts", "whole"]
 
 def seconds(option: str, value: object, *, zero: bool = True) -> float:
     """Return a duration in seconds."""
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    right = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    if not right or value < 0 or (value == 0 and not zero):  # type: ignore[operator]  # a number by now
+    found = in_seconds(value)
+    if found is None or found < 0 or (found == 0 and not zero):
         raise ConfigError(option, value, f"write seconds or a timedelta, {'0 or more' if zero else 'more than 0'}")
-    return float(value)  # type: ignore[arg-type]  # likewise
+    return float(found)
 
 
 def texts(option: str, value: object, mend: str) -> frozenset[str]:

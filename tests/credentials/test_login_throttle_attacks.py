@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -216,6 +217,7 @@ WRONG: dict[str, tuple[str, dict[str, Any]]] = {
     "true": ("per_address", {"per_address": True}),
     "no wait": ("longest_wait", {"longest_wait": 0}),
     "two days": ("longest_wait", {"longest_wait": 172_800}),
+    "two days as a timedelta": ("longest_wait", {"longest_wait": timedelta(days=2)}),
     "a wait in words": ("longest_wait", {"longest_wait": "long"}),
     "a wait that is true": ("longest_wait", {"longest_wait": True}),
     "another word": ("on_store_error", {"on_store_error": "local"}),

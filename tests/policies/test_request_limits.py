@@ -55,7 +55,7 @@ def _limited(option: str, value: Any) -> RequestLimits:
     return RequestLimits(**options)
 
 
-NUMBERS = ["max_body_size", "max_header_size", "max_headers", "max_query_size", "max_message_size", "timeout"]
+NUMBERS = ["max_body_size", "max_header_size", "max_headers", "max_query_size", "max_message_size"]
 
 
 @pytest.mark.parametrize("option", NUMBERS)
@@ -82,10 +82,26 @@ def test_valid_numbers(option: str) -> None:
         assert getattr(_limited(option, value), option) == value
 
 
-def test_a_timeout_may_be_a_timedelta() -> None:
-    assert RequestLimits(timeout=timedelta(minutes=2)).timeout == 120
-    with pytest.raises(ConfigError, match="1 or more, or None for no limit"):
-        RequestLimits(timeout=timedelta(milliseconds=5))
+@pytest.mark.parametrize(
+    ("timeout", "kept"),
+    [
+        pytest.param(1, 1, id="seconds"),
+        pytest.param(0.25, 0.25, id="a fraction"),
+        pytest.param(timedelta(minutes=2), 120, id="a timedelta"),
+        pytest.param(timedelta(milliseconds=5), 0.005, id="a timedelta below a second"),
+        pytest.param(None, None, id="no limit"),
+    ],
+)
+def test_timeouts(timeout: Any, kept: float | None) -> None:
+    assert RequestLimits(timeout=timeout).timeout == kept
+
+
+@pytest.mark.parametrize("timeout", [0, -0.5, timedelta(0), True, "10", float("nan"), float("inf"), [1]])
+def test_invalid_timeouts(timeout: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        RequestLimits(timeout=timeout)
+    mend = "write seconds or a timedelta, more than 0, or None for no limit"
+    assert str(caught.value) == f"RequestLimits(timeout=) got {timeout!r}: {mend}"
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,13 @@ def test_a_body_has_to_arrive_in_time(
     assert closing == ([b"close"] if status == 408 else [])
 
 
+def test_a_time_may_be_a_fraction_of_a_second() -> None:
+    for before, status in ((0.2, 200), (0.3, 408)):
+        clock = Clock()
+        sent, _ = _trickle(RequestLimits(timeout=0.25, clock=clock), clock, [(before, b"a"), (0, b"end")], "asyncio")
+        assert sent[0]["status"] == status
+
+
 def test_http_2_knows_no_connection_header() -> None:
     clock = Clock()
     sent, _ = _trickle(

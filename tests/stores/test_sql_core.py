@@ -6,6 +6,7 @@ import sqlite3
 import sys
 import time
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any
@@ -60,6 +61,7 @@ def test_a_url_that_cannot_be_used_is_a_config_error(url: Any) -> None:
         pytest.param({"prefix": "a-b"}, "lower-case letters", id="a prefix with a dash"),
         pytest.param({"prefix": 5}, "lower-case letters", id="a prefix that is no text"),
         pytest.param({"timeout": 0}, "write seconds", id="no time"),
+        pytest.param({"timeout": timedelta(minutes=2)}, "write seconds", id="too long a timedelta"),
         pytest.param({"timeout": True}, "write seconds", id="a time that is none"),
         pytest.param({"nosuch": 1}, "create_async_engine takes", id="an option that nobody knows"),
     ],

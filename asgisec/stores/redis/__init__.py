@@ -1,5 +1,6 @@
 """The Redis store: what several processes share. It works on Valkey, too."""
 
+from datetime import timedelta
 from typing import Any, Self
 
 from asgisec._extras import needs
@@ -24,7 +25,13 @@ class RedisStore(APIKeyTable, Denylist, Leases, Logins, RateLimits, RefreshFamil
 
     @classmethod
     def from_url(
-        cls, url: str, *, prefix: str = "asgisec", timeout: float = 0.25, connections: int = 2, **options: Any
+        cls,
+        url: str,
+        *,
+        prefix: str = "asgisec",
+        timeout: float | timedelta = 0.25,
+        connections: int = 2,
+        **options: Any,
     ) -> Self:
         """Return the store at a URL. It connects when it is first used.
 

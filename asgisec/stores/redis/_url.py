@@ -1,9 +1,11 @@
 """Which servers a URL means."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from asgisec._durations import in_seconds
 from asgisec.errors import ConfigError
 from asgisec.stores.redis._cluster import Cluster
 from asgisec.stores.redis._connecting import MasterAt, at_url, of_sentinels
@@ -19,18 +21,19 @@ _SENTINEL_PORT = 26379
 _LONGEST = 60  # seconds: whoever waits that long for a counter has no use for it
 
 
-def nodes_of(url: str, timeout: float, connections: int, options: Mapping[str, Any]) -> Nodes:
+def nodes_of(url: str, timeout: float | timedelta, connections: int, options: Mapping[str, Any]) -> Nodes:
     """Return the servers of a URL.
 
     Raises:
         ConfigError: It is no such URL, or an option is wrong. The URL is not shown: it may have a password.
     """
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= _LONGEST:
-        raise ConfigError("RedisStore.from_url(timeout=)", timeout, "write seconds, such as 0.25")
+    patience = in_seconds(timeout)
+    if patience is None or not 0 < patience <= _LONGEST:
+        raise ConfigError("RedisStore.from_url(timeout=)", timeout, "write seconds, such as 0.25, or a timedelta")
     if isinstance(connections, bool) or not isinstance(connections, int) or connections < 1:
         raise ConfigError("RedisStore.from_url(connections=)", connections, "write a whole number of 1 or more")
     try:
-        return _nodes(url, timeout, connections, dict(options))
+        return _nodes(url, patience, connections, dict(options))
     except (AttributeError, TypeError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise

@@ -1,8 +1,10 @@
 """The SQL store, on SQLAlchemy: for API keys, refresh families and revocations, in PostgreSQL or SQLite."""
 
+from datetime import timedelta
 from functools import partial
 from typing import Any, Self
 
+from asgisec._durations import in_seconds
 from asgisec._extras import needs
 from asgisec.errors import ConfigError
 
@@ -45,7 +47,7 @@ class SQLStore(APIKeyTable, Denylist, RefreshFamilies):
     """
 
     def __init__(
-        self, engine: AsyncEngine, *, prefix: str = _PREFIX, timeout: float = _TIMEOUT, create: bool = True
+        self, engine: AsyncEngine, *, prefix: str = _PREFIX, timeout: float | timedelta = _TIMEOUT, create: bool = True
     ) -> None:
         if not isinstance(engine, AsyncEngine):
             raise ConfigError("SQLStore(engine)", engine, "write an AsyncEngine, or use SQLStore.from_url")
@@ -54,7 +56,13 @@ class SQLStore(APIKeyTable, Denylist, RefreshFamilies):
 
     @classmethod
     def from_url(
-        cls, url: str, *, prefix: str = _PREFIX, timeout: float = _TIMEOUT, create: bool = True, **options: Any
+        cls,
+        url: str,
+        *,
+        prefix: str = _PREFIX,
+        timeout: float | timedelta = _TIMEOUT,
+        create: bool = True,
+        **options: Any,
     ) -> Self:
         """Return the store in the database at a URL. It connects when it is first used.
 
@@ -73,7 +81,10 @@ class SQLStore(APIKeyTable, Denylist, RefreshFamilies):
             parsed = make_url(url)
             if parsed.get_backend_name() == "sqlite":
                 # How long SQLite waits for a lock, in a thread that nobody can interrupt.
-                options = {**options, "connect_args": {"timeout": timeout, **options.get("connect_args", {})}}
+                options = {
+                    **options,
+                    "connect_args": {"timeout": in_seconds(timeout), **options.get("connect_args", {})},
+                }
                 if _POOLS.isdisjoint(options):
                     options |= _IN_LINE
             make = partial(create_async_engine, parsed, **{"pool_pre_ping": True, **options})

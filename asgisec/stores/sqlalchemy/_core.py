@@ -11,12 +11,14 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from traceback import clear_frames
 from typing import Any, Self
 
 from sqlalchemy import ColumnElement, Double, Table, cast, delete, extract, func, literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from asgisec._durations import in_seconds
 from asgisec.errors import ConfigError, StoreUnavailable
 from asgisec.stores._loops import PerLoop
 from asgisec.stores._names import is_harmless
@@ -71,15 +73,16 @@ class SQL:
         create: Create the tables where they are not there.
     """
 
-    def __init__(self, engines: Engines, *, prefix: str, timeout: float, create: bool) -> None:
+    def __init__(self, engines: Engines, *, prefix: str, timeout: float | timedelta, create: bool) -> None:
         name = prefix if isinstance(prefix, str) else ""
         if not name or not is_harmless(name) or not name.replace("_", "").isalnum() or name != name.lower():
             raise ConfigError("SQLStore(prefix=)", prefix, "write lower-case letters, digits and _, such as 'asgisec_'")
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= _LONGEST:
-            raise ConfigError("SQLStore(timeout=)", timeout, "write seconds, such as 2")
+        patience = in_seconds(timeout)
+        if patience is None or not 0 < patience <= _LONGEST:
+            raise ConfigError("SQLStore(timeout=)", timeout, "write seconds, such as 2, or a timedelta")
         self._engines = engines
         self._tables = Tables(name)
-        self._timeout = timeout
+        self._timeout = patience
         self._created = not create
 
     async def aclose(self) -> None:
