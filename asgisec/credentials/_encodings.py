@@ -19,7 +19,8 @@ Reader = Callable[[bytes, str], bool]
 _MOST_ROUNDS = 2_000_000  # of PBKDF2: twice what OWASP asks for
 _MOST_LOG_ROUNDS = 16  # of bcrypt: some seconds
 _MOST_SCRYPT_BYTES = 256 * 1024 * 1024
-_MOST_SCRYPT_LANES = 8  # one after the other, so this is about time
+_MOST_SCRYPT_LANES = 16  # OWASP has choices of up to 10
+_MOST_SCRYPT_WORK = 2 * _MOST_SCRYPT_BYTES  # lanes run one after the other: some two seconds
 _BCRYPT_BYTES = 72  # bcrypt reads no more; libraries of the time cut the rest off without a word
 
 _BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}").fullmatch
@@ -118,7 +119,8 @@ def _passlib_scrypt(password: bytes, encoded: str) -> bool:
 
 
 def _scrypt(password: bytes, salt: bytes, n: int, r: int, p: int, digest: bytes) -> bool:
-    if 128 * n * r > _MOST_SCRYPT_BYTES or p > _MOST_SCRYPT_LANES:
+    lane = 128 * n * r
+    if lane > _MOST_SCRYPT_BYTES or lane * p > _MOST_SCRYPT_WORK or p > _MOST_SCRYPT_LANES:
         raise ValueError
     # OpenSSL counts some blocks more than RFC 7914 says.
     made = hashlib.scrypt(password, salt=salt, n=n, r=r, p=p, maxmem=2 * _MOST_SCRYPT_BYTES, dklen=len(digest))

@@ -52,6 +52,7 @@ MADE = {
     "Django PBKDF2": _django("PBKDF2PasswordHasher", iterations=9),
     "Django Argon2": _django("Argon2PasswordHasher", time_cost=1, memory_cost=64, parallelism=1),
     "Werkzeug scrypt": generate_password_hash(PASSWORD, "scrypt:1024:8:1"),
+    "Werkzeug scrypt, as OWASP has it for little memory": generate_password_hash(PASSWORD, "scrypt:8192:8:10"),
     "Werkzeug pbkdf2": generate_password_hash(PASSWORD, "pbkdf2:sha256:9"),
     "Werkzeug pbkdf2 of sha512": generate_password_hash(PASSWORD, "pbkdf2:sha512:9"),
 }
@@ -107,6 +108,7 @@ BOMBS = {
     "rounds of Werkzeug's": "pbkdf2:sha256:9999999$salt$" + "ab" * 32,
     "memory of scrypt": f"$scrypt$ln=30,r=8,p=1$c2FsdA${'b' * 43}",
     "lanes of scrypt": f"$scrypt$ln=4,r=8,p=9999$c2FsdA${'b' * 43}",
+    "all lanes of scrypt, with all memory": f"$scrypt$ln=18,r=8,p=8$c2FsdA${'b' * 43}",
     "memory of Werkzeug's scrypt": "scrypt:999999999:8:1$salt$" + "ab" * 32,
 }
 MALFORMED = {
