@@ -23,6 +23,7 @@ from asgisec.policies.rate_limit.judge import Group, Judge
 from asgisec.policies.rate_limit.keys import by_client
 from asgisec.policies.rate_limit.limiter import RateLimiter
 from asgisec.policies.rate_limit.options import a_name
+from asgisec.policies.rate_limit.unnamed import UnnamedProxy
 from asgisec.policy import Exchange
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class RateLimitGuard:
             headers=headers,
         )
         self._limits = general
+        self._unnamed = UnnamedProxy(key)
         self.closes: Sequence[Closable] = () if store is None else (store,)
 
     def __repr__(self) -> str:
@@ -115,6 +117,7 @@ class RateLimitGuard:
                 for name, value in fields:
                     around.add_header(name.decode(), value.decode())
             return
+        self._unnamed.look(exchange, refusal, self)
         # At once, whoever catches it: a WebSocket's handler may answer what is too much, and go on.
         exchange.report(refusal.event, refusal.reason, policy=self, rehearsed=self.dry_run)
         if not self.dry_run:

@@ -32,6 +32,7 @@ from asgisec.policies.rate_limit.limiter import RateLimiter
 from asgisec.policies.rate_limit.messages import Messages, message_limits
 from asgisec.policies.rate_limit.options import a_clock, a_name
 from asgisec.policies.rate_limit.rules import Rule
+from asgisec.policies.rate_limit.unnamed import UnnamedProxy
 from asgisec.policy import Exchange, Exempt, Policy, Receive, Verdict
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class RateLimit(Policy):
     _judge: Judge = field(init=False, repr=False, compare=False)
     _place: object = field(init=False, repr=False, compare=False)
     _places: Places | None = field(init=False, repr=False, compare=False)
+    _unnamed: UnnamedProxy = field(init=False, repr=False, compare=False)
     leaves_out: Sequence[str] = field(init=False, repr=False, compare=False)
 
     tracks_names: ClassVar[bool] = True
@@ -148,6 +150,7 @@ class RateLimit(Policy):
                 places=places,
             ),
             "_places": places,
+            "_unnamed": UnnamedProxy(key, clock),
             "leaves_out": (*(() if most else ("on_end",)), *(() if spoken else ("wrap_receive",))),
         }.items():
             object.__setattr__(self, option, value)
@@ -173,6 +176,8 @@ class RateLimit(Policy):
 
     def _said(self, exchange: Exchange, judged: Judged) -> Verdict:
         refusal, fields = judged
+        if refusal is not None:
+            self._unnamed.look(exchange, refusal, self)
         if fields and not self.dry_run:
             exchange.memo[self._place] = fields
         return refusal
