@@ -21,6 +21,7 @@ from functools import lru_cache
 from typing import Literal
 
 from asgisec._exempt import is_coroutine_function
+from asgisec._wire.form import is_text
 from asgisec.context import request_id
 from asgisec.errors import ConfigError
 from asgisec.events import SecurityEvent, emit
@@ -96,12 +97,18 @@ class PasswordPolicy:
         Args:
             password: What the user chose.
             context: What belongs to the user and is no password: the name, the address, the service's name.
+
+        Raises:
+            TypeError: `context` is one text, whose letters would be taken for texts.
         """
+        if isinstance(context, str):
+            raise TypeError("write the context as a list of texts, such as [username, email]")
         if len(password) > self._max_length:
             # Nothing else is made of it.
             return (PasswordProblem("too_long", f"Use at most {self._max_length} characters."),)
-        if any("\ud800" <= sign <= "\udfff" for sign in password):
-            # Half of a surrogate pair, which JSON can bring: no character, and nothing can be made of it.
+        if not is_text(password) or any("\ud800" <= sign <= "\udfff" for sign in password):
+            # Half of a surrogate pair, which JSON can bring, is no character, and nothing can be made of it. A line break
+            # that was pasted along could never be entered again: RFC 6749 appendix A has no form with it.
             return (PasswordProblem("not_text", "Use characters that can be typed."),)
         problems = []
         if len(password) < self._min_length:

@@ -23,6 +23,11 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "one too long": ("xy" * 512 + "x", ["too_long"]),
     "no rule of composition": ("onlylowercaseletters", []),
     "half a pair": ("\ud800" + GOOD, ["not_text"]),
+    "a line break that was pasted along": (GOOD + "\n", ["not_text"]),
+    "NUL": ("\0" + GOOD, ["not_text"]),
+    "delete": (GOOD + "\x7f", ["not_text"]),
+    "no character": (GOOD + "\uffff", ["not_text"]),
+    "a tab": ("\t" + GOOD, []),
     "common": ("commonCOMMONcommon", ["common"]),
     "common, in wide letters": ("\uff43ommoncommoncommon", ["common"]),
     "common as a part": ("commoncommoncommon!", []),
@@ -41,6 +46,11 @@ async def test_a_password(password: str, reasons: list[str]) -> None:
     problems = await policy.check(password, context=CONTEXT)
     assert [problem.reason for problem in problems] == reasons
     assert all(problem.text.endswith(".") and (not password or password not in problem.text) for problem in problems)
+
+
+async def test_a_context_is_no_single_text() -> None:
+    with pytest.raises(TypeError, match=r"such as \[username, email\]"):
+        await PasswordPolicy(blocklist=[]).check("ada.lovelace@example.com", context="ada.lovelace@example.com")
 
 
 async def test_beside_a_second_factor_eight_are_enough() -> None:
