@@ -119,9 +119,16 @@ class GuardPlugin(InitPlugin, ReceiveRoutePlugin):
             return
         # Each list entry is one way in (OpenAPI 3.1); of several guards the last, closest one, says which.
         needed = [*dict.fromkeys(scope for guard in guards for scope in guard.scopes)]
-        handler.security = [{part.scheme: needed} for part in guards[-1].authenticator.parts]
-        for part in guards[-1].authenticator.parts:
-            self._schemes.setdefault(part.scheme, _scheme_of(part))
+        handler.security = [{self._name_of(part): needed} for part in guards[-1].authenticator.parts]
+
+    def _name_of(self, part: Authenticator) -> str:
+        """Return the name of an authenticator's scheme in the document; keys in two headers are two."""
+        scheme = _scheme_of(part)
+        if self._schemes.setdefault(part.scheme, scheme) == scheme:
+            return part.scheme
+        name = part.header if isinstance(part, APIKeyAuth) else part.challenge_scheme
+        self._schemes[name] = scheme
+        return name
 
 
 def _scheme_of(part: Authenticator) -> SecurityScheme:

@@ -12,7 +12,7 @@ from quart import Quart
 from quart import request as quart_request
 
 from asgisec import Authentication, RequestID, SecurityEvent, install
-from asgisec.auth import BearerAuth
+from asgisec.auth import Authenticator, BearerAuth
 from asgisec.errors import ConfigError, Unauthenticated
 from asgisec.integrations.litestar import GuardPlugin, principal_of
 from asgisec.integrations.litestar import guarded as in_litestar
@@ -255,6 +255,28 @@ class TestLitestar:
         assert paths["/both"]["get"]["security"] == [{"bearer": ["a", "b"]}]
         without = self.document(Litestar([everybody], plugins=[GuardPlugin()]))
         assert "security" not in without["paths"]["/open"]["get"]
+
+    def test_credentials_of_one_kind_in_two_places_are_two_in_the_document(self) -> None:
+        class Signed(Authenticator):
+            challenge_scheme = "Signature"
+
+        places = [key_auth(), key_auth(header="X-Partner-Key"), Authenticator(), Signed(), key_auth()]
+        handlers = [
+            get(f"/{number}", guards=[in_litestar(auth.require())])(self.nothing) for number, auth in enumerate(places)
+        ]
+        document = self.document(Litestar(handlers, plugins=[GuardPlugin()]))
+        named = [[*document["paths"][f"/{number}"]["get"]["security"][0]] for number in range(len(places))]
+        assert named == [["api_key"], ["X-Partner-Key"], ["custom"], ["Signature"], ["api_key"]]
+        schemes = document["components"]["securitySchemes"]
+        assert {schemes[name].get("name", schemes[name].get("scheme")) for (name,) in named} == {
+            "X-API-Key",
+            "X-Partner-Key",
+            "custom",
+            "signature",
+        }
+
+    @staticmethod
+    async def nothing() -> None: ...
 
     def test_no_document_is_none_of_its_business(self) -> None:
         @get("/any", guards=[in_litestar(bearer_auth().require())])
