@@ -64,6 +64,11 @@ class ConfigError(ValueError):
         return f"{self.option} got {shown}: {self.mend}"
 
 
+def unless_text(value: object) -> object:
+    """Return what to show of a value where an object belongs: a text there may be a secret, or hold one."""
+    return ... if isinstance(value, str | bytes) else value
+
+
 class SecurityError(HTTPException):
     """A refusal: what the peer is told, and in one word why.
 

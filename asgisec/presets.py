@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 
 from asgisec._wire.origin import parse_origin
 from asgisec.auth.authenticators import Authenticator
-from asgisec.errors import ConfigError
+from asgisec.errors import ConfigError, unless_text
 from asgisec.events import EventSink
 from asgisec.integrations.installation import Installation
 from asgisec.policies.authentication import Authentication
@@ -112,9 +112,8 @@ def secure(
     if headers is not None and not isinstance(headers, SecurityHeaders):
         raise ConfigError("secure(headers=)", headers, "write SecurityHeaders.api(), SecurityHeaders.web(), or None")
     if auth is not None and not isinstance(auth, Authenticator | Authentication):
-        raise ConfigError(
-            "secure(auth=)", auth, "write an authenticator, such as BearerAuth(issuer), or an Authentication"
-        )
+        mend = "write an authenticator, such as BearerAuth(issuer), or an Authentication"
+        raise ConfigError("secure(auth=)", unless_text(auth), mend)
     if headers is not None and local:
         headers = replace(headers, strict_transport_security=None)
     cors = CORS(

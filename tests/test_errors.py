@@ -1,12 +1,20 @@
 """The two trees of errors: what the developer reads at start, and what the peer is told."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
-from asgisec import errors
+from asgisec import Authentication, RateLimit, errors, secure
+from asgisec.auth import AnyOf, APIKeyAuth, BearerAuth
+from asgisec.credentials import APIKeys, LoginThrottle
 from asgisec.errors import BadRequest, ConfigError, OriginNotAllowed, SecurityError
+from asgisec.integrations.fastapi import SecurityGuard
+from asgisec.stores import SQLStore
+from asgisec.tokens import KeySet, TokenIssuer
 
 
 @pytest.mark.parametrize(
@@ -25,6 +33,35 @@ def test_a_config_error_names_the_option_shows_the_value_and_says_the_mend(value
     assert str(error) == f"CORS(max_age=) got {shown}: write seconds"
     assert (error.option, error.value, error.mend) == ("CORS(max_age=)", value, "write seconds")
     assert isinstance(error, ValueError)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(APIKeyAuth, id="APIKeyAuth"),
+        pytest.param(APIKeys, id="APIKeys"),
+        pytest.param(AnyOf, id="AnyOf"),
+        pytest.param(Authentication, id="Authentication"),
+        pytest.param(BearerAuth, id="BearerAuth"),
+        pytest.param(LoginThrottle, id="LoginThrottle"),
+        pytest.param(lambda text: RateLimit("5/minute", store=text), id="RateLimit"),
+        pytest.param(lambda text: RateLimit(max_concurrent=5, store=text), id="RateLimit, of places"),
+        pytest.param(SQLStore, id="SQLStore"),
+        pytest.param(SecurityGuard, id="SecurityGuard"),
+        pytest.param(lambda text: secure(FastAPI(), hosts=["a.example"], auth=text), id="secure"),
+        pytest.param(
+            lambda text: TokenIssuer(KeySet.generate(), issuer="https://a.example", audience="a", store=text),
+            id="TokenIssuer",
+        ),
+    ],
+)
+@pytest.mark.parametrize("written", ["redis://:s3cret@localhost", b"s3cret"])
+def test_a_text_that_stands_where_an_object_belongs_is_not_shown(
+    wrong: Callable[[Any], object], written: str | bytes
+) -> None:
+    with pytest.raises(ConfigError, match=r"got \(hidden\): write") as refused:
+        wrong(written)
+    assert "s3cret" not in repr(refused.value)
 
 
 def test_a_huge_value_is_shortened() -> None:

@@ -9,7 +9,7 @@ from asgisec._wire.headers import is_token
 from asgisec.auth.authenticators import Authenticator, declared_scopes, realm_of
 from asgisec.auth.principal import Principal
 from asgisec.auth.scopes import ScopePolicy
-from asgisec.errors import ConfigError, InsufficientScope, InvalidAPIKey, SecurityError
+from asgisec.errors import ConfigError, InsufficientScope, InvalidAPIKey, SecurityError, unless_text
 from asgisec.policy import Exchange
 
 __all__ = ["APIKeyAuth", "KeyVerifier"]
@@ -48,7 +48,7 @@ class APIKeyAuth(Authenticator):
         scopes: Iterable[str] | ScopePolicy | None = None,
     ) -> None:
         if not iscoroutinefunction(getattr(api_keys, "verify", None)):
-            raise ConfigError("APIKeyAuth(api_keys)", api_keys, "write the APIKeys that made the keys")
+            raise ConfigError("APIKeyAuth(api_keys)", unless_text(api_keys), "write the APIKeys that made the keys")
         name = header.encode("ascii", "replace").lower() if isinstance(header, str) else b""
         if not is_token(name) or name in (b"authorization", b"cookie"):
             raise ConfigError("APIKeyAuth(header=)", header, "write the name of a header of its own: 'X-API-Key'")

@@ -15,7 +15,7 @@ from asgisec.auth._known import identify
 from asgisec.auth.guards import Guard
 from asgisec.auth.principal import Principal
 from asgisec.auth.scopes import ScopePolicy, check_scopes
-from asgisec.errors import ConfigError, SecurityError, Unauthenticated
+from asgisec.errors import ConfigError, SecurityError, Unauthenticated, unless_text
 from asgisec.policy import Exchange
 from asgisec.stores.protocols import Closable
 
@@ -110,7 +110,7 @@ class AnyOf(Authenticator):
         option = "AnyOf(*authenticators)"
         for one in authenticators:
             if not isinstance(one, Authenticator):
-                raise ConfigError(option, one, "write authenticators, such as BearerAuth(issuer)")
+                raise ConfigError(option, unless_text(one), "write authenticators, such as BearerAuth(issuer)")
         self._parts = tuple(part for one in authenticators for part in one.parts)
         if not self._parts:
             raise ConfigError(option, authenticators, "write authenticators, such as BearerAuth(issuer)")

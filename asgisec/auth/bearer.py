@@ -9,7 +9,7 @@ from asgisec._wire.headers import is_token
 from asgisec.auth.authenticators import Authenticator, declared_scopes, realm_of
 from asgisec.auth.principal import Principal
 from asgisec.auth.scopes import ScopePolicy
-from asgisec.errors import BadRequest, ConfigError, InvalidToken, SecurityError
+from asgisec.errors import BadRequest, ConfigError, InvalidToken, SecurityError, unless_text
 from asgisec.policy import Exchange
 
 __all__ = ["BearerAuth", "Verified", "Verifier"]
@@ -81,7 +81,7 @@ class BearerAuth(Authenticator):
         make = getattr(verifier, "verifier", None)
         asked = make() if callable(make) else verifier
         if not iscoroutinefunction(getattr(asked, "authenticate", None)):
-            raise ConfigError("BearerAuth(verifier)", verifier, "write a TokenIssuer or a TokenVerifier")
+            raise ConfigError("BearerAuth(verifier)", unless_text(verifier), "write a TokenIssuer or a TokenVerifier")
         if resource_metadata is not None and not str(resource_metadata).startswith(("https://", *_LOOPBACK)):
             raise ConfigError("BearerAuth(resource_metadata=)", resource_metadata, "write an https URL")
         if subprotocol is not None and not is_token(str(subprotocol).encode("ascii", "replace")):

@@ -91,13 +91,15 @@ def check_scopes(option: str, scopes: Iterable[str]) -> tuple[str, ...]:
         raise ConfigError(option, scopes, f"write a list: [{scopes!r}]")
     if not isinstance(scopes, Iterable):
         raise ConfigError(option, scopes, 'write a list of scopes, such as ["users:read"]')
-    found = tuple(dict.fromkeys(scopes))
-    for scope in found:
+    listed = tuple(scopes)
+    for scope in listed:
+        if isinstance(scope, list | tuple | set | frozenset):
+            raise ConfigError(option, scope, f"write each by itself: {', '.join(map(repr, scope))}")
         if not isinstance(scope, str) or _SCOPE.fullmatch(scope) is None:
             raise ConfigError(option, scope, "write visible ASCII without spaces, quotes and backslashes: 'users:read'")
         if "*" in scope.removesuffix(":*") or scope == ":*":
             raise ConfigError(option, scope, "write a wildcard at the end, behind a colon: 'users:*'")
-    return found
+    return tuple(dict.fromkeys(listed))
 
 
 def check_known(option: str, scopes: Iterable[str], declared: frozenset[str] | None) -> None:

@@ -31,7 +31,7 @@ from asgisec._durations import in_seconds
 from asgisec.context import request_id
 from asgisec.credentials import _key_text
 from asgisec.credentials._usage import Usage
-from asgisec.errors import APIKeyChanged, ConfigError, InvalidAPIKey
+from asgisec.errors import APIKeyChanged, ConfigError, InvalidAPIKey, unless_text
 from asgisec.events import SecurityEvent, emit
 from asgisec.stores.protocols import APIKeyStore, Closable, StoredAPIKey
 
@@ -159,7 +159,7 @@ class APIKeys:
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not callable(getattr(store, "find_api_key", None)):
-            raise ConfigError("APIKeys(store=)", store, "write a store, such as MemoryStore()")
+            raise ConfigError("APIKeys(store=)", unless_text(store), "write a store, such as open_store(url)")
         if not _key_text.prefix_is_good(prefix):
             raise ConfigError("APIKeys(prefix=)", prefix, "write 2 to 16 lower-case letters and digits, such as 'ask'")
         self._store = store

@@ -28,7 +28,7 @@ from typing import Literal
 from asgisec._connection import asked_for, report
 from asgisec._durations import in_seconds
 from asgisec.context import request_id
-from asgisec.errors import ConfigError, RateLimitExceeded, StoreUnavailable
+from asgisec.errors import ConfigError, RateLimitExceeded, StoreUnavailable, unless_text
 from asgisec.events import SecurityEvent, emit
 from asgisec.stores.protocols import Closable, LoginStore, Pace
 
@@ -69,7 +69,7 @@ class LoginThrottle:
         on_store_error: Literal["deny", "allow"] = "deny",
     ) -> None:
         if not callable(getattr(store, "attempt_login", None)):
-            raise ConfigError("LoginThrottle(store=)", store, "write a MemoryStore or a RedisStore")
+            raise ConfigError("LoginThrottle(store=)", unless_text(store), "write a MemoryStore or a RedisStore")
         if on_store_error not in ("deny", "allow"):
             raise ConfigError("LoginThrottle(on_store_error=)", on_store_error, 'write "deny" or "allow"')
         longest = in_seconds(longest_wait)

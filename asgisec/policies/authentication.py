@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from asgisec.auth._admission import admit
 from asgisec.auth._known import first_look
 from asgisec.auth.authenticators import Authenticator
-from asgisec.errors import ConfigError, SecurityError
+from asgisec.errors import ConfigError, SecurityError, unless_text
 from asgisec.policies._options import a_bool
 from asgisec.policy import Exchange, Exempt, Policy
 
@@ -53,7 +53,7 @@ class Authentication(Policy):
     def __post_init__(self) -> None:
         if not isinstance(self.authenticator, Authenticator):
             mend = "write BearerAuth(issuer), APIKeyAuth(api_keys), or either: bearer | api_key"
-            raise ConfigError("Authentication(authenticator)", self.authenticator, mend)
+            raise ConfigError("Authentication(authenticator)", unless_text(self.authenticator), mend)
         a_bool("Authentication(required=)", self.required)
         if self.dry_run is not False:
             mend = "leave it out: who is let in although nobody knows them is let in; see required="

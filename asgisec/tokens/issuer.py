@@ -26,7 +26,7 @@ from inspect import isawaitable
 from typing import Any, Protocol, TypeAlias
 
 from asgisec.context import request_id
-from asgisec.errors import ConfigError, InvalidScope, InvalidToken
+from asgisec.errors import ConfigError, InvalidScope, InvalidToken, unless_text
 from asgisec.events import SecurityEvent, emit
 from asgisec.stores.protocols import Closable, DenylistStore, RefreshFamily, RefreshStore
 from asgisec.tokens import _scopes
@@ -92,7 +92,7 @@ class TokenIssuer:
         if not isinstance(issuer, str) or not issuer:
             raise ConfigError("TokenIssuer(issuer=)", issuer, "write a URL such as 'https://api.example.com'")
         if not all(callable(getattr(store, name, None)) for name in ("rotate", "denied")):
-            raise ConfigError("TokenIssuer(store=)", store, "write a store, such as MemoryStore()")
+            raise ConfigError("TokenIssuer(store=)", unless_text(store), "write a store, such as open_store(url)")
         if subject_scopes is not None and not callable(subject_scopes):
             raise ConfigError("TokenIssuer(subject_scopes=)", subject_scopes, "write a function of a subject")
         if not isinstance(client_id, str) or not 0 < len(client_id) <= MAX_TEXT:

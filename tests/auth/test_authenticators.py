@@ -165,6 +165,12 @@ BAD: dict[str, tuple[Any, str]] = {
         "BearerAuth(roles=) got ['groups']: write the name",
     ),
     "a scope with a space": (lambda: bearer_auth(scopes=["a b"]), "BearerAuth(scopes=) got 'a b': "),
+    "scopes in a list": (
+        lambda: bearer_auth().require(["a", "b"]),  # type: ignore[arg-type]
+        "auth.require(*scopes) got ['a', 'b']: write each by itself: 'a', 'b'",
+    ),
+    "scopes in a list of lists": (lambda: bearer_auth(scopes=[("a", "b")]), "BearerAuth(scopes=) got ('a', 'b'): "),
+    "a scope that is a number": (lambda: bearer_auth(scopes=[1]), "BearerAuth(scopes=) got 1: write visible ASCII"),
     "no keys": (lambda: APIKeyAuth(object()), "APIKeyAuth(api_keys) got "),  # type: ignore[arg-type]
     "no header": (lambda: key_auth(header=""), "APIKeyAuth(header=) got '': write the name of a header of its own"),
     "a header with a colon": (lambda: key_auth(header="X:"), "APIKeyAuth(header=) got 'X:': "),

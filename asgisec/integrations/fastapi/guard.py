@@ -29,7 +29,7 @@ from asgisec.auth.authenticators import Authenticator
 from asgisec.auth.guards import Guard
 from asgisec.auth.principal import Principal
 from asgisec.auth.scopes import ScopePolicy, check_known, check_scopes
-from asgisec.errors import ConfigError, InvalidAPIKey, InvalidToken
+from asgisec.errors import ConfigError, InvalidAPIKey, InvalidToken, unless_text
 from asgisec.integrations.fastapi.schemes import schemes_of
 
 __all__ = ["SecurityGuard"]
@@ -61,7 +61,7 @@ class SecurityGuard(SecurityBase):
     ) -> None:
         if not isinstance(auth, Authenticator):
             mend = "write BearerAuth(issuer), APIKeyAuth(api_keys), or either: bearer | api_key"
-            raise ConfigError("SecurityGuard(auth)", auth, mend)
+            raise ConfigError("SecurityGuard(auth)", unless_text(auth), mend)
         if token_url is not None and not (isinstance(token_url, str) and token_url):
             raise ConfigError("SecurityGuard(token_url=)", token_url, "write a path such as '/auth/token', or None")
         if load is not None and not callable(load):

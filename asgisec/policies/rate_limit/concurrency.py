@@ -13,7 +13,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgisec._wire.rate_limit import POLICY, STATE, policy_item, state_item
-from asgisec.errors import ConfigError, StoreUnavailable
+from asgisec.errors import ConfigError, StoreUnavailable, unless_text
 from asgisec.stores.memory import MemoryStore
 from asgisec.stores.protocols import Lease, LeaseStore
 
@@ -69,7 +69,8 @@ class Places:
         self, option: str, name: str, places: int, store: Any, on_store_error: str, kept: str | None = None
     ) -> None:
         if store is not None and not callable(getattr(store, "lease", None)):
-            raise ConfigError(f"{option}(store=)", store, "write a store that keeps places, such as MemoryStore()")
+            mend = "write a MemoryStore or a RedisStore"
+            raise ConfigError(f"{option}(store=)", unless_text(store), mend)
         self._local = MemoryStore()
         self._store: LeaseStore = self._local if store is None else store
         self.name = name

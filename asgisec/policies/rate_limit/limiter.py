@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from asgisec.context import request_id
-from asgisec.errors import ConfigError, StoreUnavailable
+from asgisec.errors import ConfigError, StoreUnavailable, unless_text
 from asgisec.events import SecurityEvent, emit
 from asgisec.policies.rate_limit.amounts import ABOVE_ALL, items, written
 from asgisec.policies.rate_limit.keys import identity as identity_of
@@ -63,7 +63,7 @@ class RateLimiter:
         on_store_error: Literal["local", "allow", "deny"] = "local",
     ) -> None:
         if store is not None and not callable(getattr(store, "spending", None)):
-            raise ConfigError("RateLimiter(store=)", store, "write a store, such as MemoryStore()")
+            raise ConfigError("RateLimiter(store=)", unless_text(store), "write a store, such as open_store(url)")
         if strategy not in STRATEGIES:
             raise ConfigError("RateLimiter(strategy=)", strategy, f"write one of {', '.join(STRATEGIES)}")
         if on_store_error not in _ERRORS:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from asgisec._durations import in_seconds
 from asgisec._extras import needs
-from asgisec.errors import ConfigError
+from asgisec.errors import ConfigError, unless_text
 
 with needs("sqlalchemy", "install asgisec[sqlalchemy]"):
     from sqlalchemy import MetaData, make_url
@@ -50,7 +50,7 @@ class SQLStore(APIKeyTable, Denylist, RefreshFamilies):
         self, engine: AsyncEngine, *, prefix: str = _PREFIX, timeout: float | timedelta = _TIMEOUT, create: bool = True
     ) -> None:
         if not isinstance(engine, AsyncEngine):
-            raise ConfigError("SQLStore(engine)", engine, "write an AsyncEngine, or use SQLStore.from_url")
+            raise ConfigError("SQLStore(engine)", unless_text(engine), "write an AsyncEngine, or use SQLStore.from_url")
         dialect_named(engine.dialect.name)
         super().__init__(Engines(engine), prefix=prefix, timeout=timeout, create=create)
 

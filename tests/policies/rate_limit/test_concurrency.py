@@ -322,7 +322,7 @@ def test_a_store_that_keeps_no_places() -> None:
         def spending(self, *what: Any) -> None: ...
 
     store: Any = Counting()
-    with pytest.raises(ConfigError, match=r"write a store that keeps places, such as MemoryStore\(\)"):
+    with pytest.raises(ConfigError, match=r"write a MemoryStore or a RedisStore"):
         RateLimit(max_concurrent=1, store=store)
     RateLimit("1/minute", store=store)
 

@@ -57,7 +57,7 @@ async def test_limits_as_the_limits_package_writes_them(limits: list[Any], writt
         ({"limits": ["often"]}, "write limits such as"),
         ({"limits": ["0/minute"]}, "allow at least one request"),
         ({"limits": [5]}, "write limits such as"),
-        ({"store": object()}, "write a store, such as MemoryStore"),
+        ({"store": object()}, "write a store, such as open_store"),
         ({"strategy": "token-bucket"}, "write one of fixed-window, gcra, moving-window, sliding-window-counter"),
         ({"on_store_error": "ignore"}, "write one of allow, deny, local"),
     ],
