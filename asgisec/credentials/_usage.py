@@ -3,12 +3,15 @@
 A batch leaves some seconds after its first use, or when many uses have come. What a store does not take stays, and
 leaves with the next batch; so does what is left when the application shuts down (`aclose`). A batch that is on its way
 is waited for, never cancelled: nobody could tell whether it was written.
+
+Event loops of several threads may count together: each has a timer and a writer of its own.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
 from contextvars import Context
+from threading import Lock
 
 from asgisec.errors import StoreUnavailable
 from asgisec.events import SecurityEvent, emit
@@ -40,8 +43,9 @@ class Usage:
         self._pending: dict[str, tuple[int, float]] = {}
         self._uses = 0
         self._due: float | None = None
-        self._timer: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
-        self._writer: asyncio.Task[None] | None = None
+        self._lock = Lock()  # of what is pending; nobody waits for anything else while holding it
+        self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
+        self._writers: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
         self._failing = False
 
     def pending(self, key_id: str) -> tuple[int, float | None]:
@@ -50,11 +54,12 @@ class Usage:
 
     async def count(self, key_id: str, now: float) -> None:
         """Count one use; write a batch where that is this caller's turn."""
-        known = self._pending.get(key_id)
-        if known is None and len(self._pending) >= _MOST_KEYS:
-            return  # the store has been away for long: memory is bounded, and the request is worth more than its count
-        self._pending[key_id] = (1, now) if known is None else (known[0] + 1, max(now, known[1]))
-        self._uses += 1
+        with self._lock:
+            known = self._pending.get(key_id)
+            if known is None and len(self._pending) >= _MOST_KEYS:
+                return  # the store has been away for long: memory is bounded, and the request is worth more
+            self._pending[key_id] = (1, now) if known is None else (known[0] + 1, max(now, known[1]))
+            self._uses += 1
         loop = _running_loop()
         if loop is not None:
             self._write_later(loop)
@@ -69,11 +74,13 @@ class Usage:
         """Write what is pending. What the store does not take stays."""
         self._due = None
         self._uses = 0
-        key_ids = list(self._pending)
+        with self._lock:
+            key_ids = list(self._pending)
         failed = False
         for begin in range(0, len(key_ids), _AT_ONCE):
             some = key_ids[begin : begin + _AT_ONCE]
-            batch = {key_id: self._pending.pop(key_id) for key_id in some if key_id in self._pending}
+            with self._lock:
+                batch = {key_id: self._pending.pop(key_id) for key_id in some if key_id in self._pending}
             left = await self._left_of(batch)
             failed = failed or left > 0
             if left and left == len(batch):
@@ -85,29 +92,33 @@ class Usage:
     async def aclose(self) -> None:
         """Write what is left, after what is on its way."""
         loop = _running_loop()
-        if self._timer is not None and self._timer[0] is loop:
-            self._timer[1].cancel()
-        self._timer = None
-        writer = self._writer
-        if writer is not None and not writer.done() and writer.get_loop() is loop:
-            await asyncio.wait([writer])
+        if loop is not None:
+            timer, writer = self._timers.pop(loop, None), self._writers.pop(loop, None)
+            if timer is not None:
+                timer.cancel()
+            if writer is not None and not writer.done():
+                await asyncio.wait([writer])
         await self.flush()
 
     def _write_later(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._uses >= _MANY:
             self._write(loop)
-        elif self._timer is None or self._timer[0] is not loop:
+        elif loop not in self._timers:
+            for ended in [other for other in [*self._timers, *self._writers] if other.is_closed()]:
+                self._timers.pop(ended, None)
+                self._writers.pop(ended, None)
             # In a context of its own: no request's id gets into what is done for all of them.
-            self._timer = (loop, loop.call_later(self._interval, self._on_time, loop, context=Context()))
+            self._timers[loop] = loop.call_later(self._interval, self._on_time, loop, context=Context())
 
     def _on_time(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
+        self._timers.pop(loop, None)
         self._write(loop)
 
     def _write(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to write in a task of its own: a request that is cancelled cancels no batch."""
-        if self._writer is None or self._writer.done() or self._writer.get_loop() is not loop:
-            self._writer = loop.create_task(self.flush(), context=Context())
+        writer = self._writers.get(loop)
+        if writer is None or writer.done():
+            self._writers[loop] = loop.create_task(self.flush(), context=Context())
 
     async def _left_of(self, batch: Mapping[str, tuple[int, float]]) -> int:
         """Write a batch, keep what the store did not take, and tell how much that is."""
@@ -121,9 +132,10 @@ class Usage:
         return len(left)
 
     def _keep(self, batch: Mapping[str, tuple[int, float]]) -> None:
-        for key_id, (times, last) in batch.items():
-            more, later = self._pending.get(key_id, (0, last))
-            self._pending[key_id] = (times + more, max(last, later))
+        with self._lock:
+            for key_id, (times, last) in batch.items():
+                more, later = self._pending.get(key_id, (0, last))
+                self._pending[key_id] = (times + more, max(last, later))
 
     def _tell(self) -> None:
         name, reason, level = _FAILING if self._failing else _WRITING

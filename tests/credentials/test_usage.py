@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import sys
+import threading
 from collections.abc import Collection, Mapping
 from contextvars import ContextVar
 from unittest import mock
@@ -91,6 +93,10 @@ async def test_many_uses_do_not_wait_where_no_loop_of_asyncio_runs(monkeypatch: 
         assert found is not None
         counts.append(found.request_count)
     assert counts == [0, 0, 3, 3, 3, 6, 6]
+    await usage.aclose()
+    found = await store.find_api_key("k1")
+    assert found is not None
+    assert found.request_count == 7
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -237,3 +243,58 @@ async def test_what_is_kept_for_a_store_that_is_away_is_bounded() -> None:
     assert [usage.pending(key_id) for key_id in ("k1", "k2", "k3")] == [(2, 5.0), (1, 5.0), (0, None)]
     store.failure = None
     await usage.aclose()
+
+
+def test_loops_that_take_turns_have_one_timer_each() -> None:
+    usage = Usage(MemoryStore(), 3600.0, Clock())
+    loops = [asyncio.new_event_loop() for _ in range(3)]
+    with (
+        mock.patch.object(loops[0], "call_later", wraps=loops[0].call_later) as first,
+        mock.patch.object(loops[1], "call_later", wraps=loops[1].call_later) as second,
+    ):
+        for _ in range(5):
+            for loop in loops[:2]:
+                loop.run_until_complete(usage.count("k1", 5.0))
+        assert (first.call_count, second.call_count) == (1, 1)
+    loops[0].close()
+    loops[2].run_until_complete(usage.count("k1", 5.0))
+    assert {*usage._timers} == {*loops[1:]}
+    for loop in loops[1:]:
+        loop.run_until_complete(usage.aclose())
+        loop.close()
+    assert usage.pending("k1") == (0, None)
+    assert usage._timers == {}
+
+
+def test_loops_of_several_threads_lose_no_use_and_write_none_twice() -> None:
+    written: list[int] = []
+
+    class Slow(MemoryStore):
+        async def count_api_keys(self, used: Mapping[str, tuple[int, float]]) -> Collection[str]:
+            written.extend(times for times, _ in used.values())
+            await asyncio.sleep(0)
+            return ()
+
+    usage = Usage(Slow(), 0.001, Clock())
+
+    def use() -> None:
+        async def run() -> None:
+            for number in range(10_000):
+                await usage.count(f"k{number % 3}", 5.0)
+                if number % 50 == 0:
+                    await asyncio.sleep(0)
+            await usage.aclose()
+
+        asyncio.run(run())
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=use) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert sum(written) == 30_000
