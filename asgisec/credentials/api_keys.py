@@ -24,7 +24,6 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from math import isfinite
 from typing import Self
 
 from asgisec._durations import in_seconds
@@ -40,6 +39,7 @@ __all__ = ["APIKeyRecord", "APIKeys", "CreatedAPIKey"]
 _DAY = 86_400.0
 _MAX_TEXT = 256  # characters of an owner and of a name
 _MIN_PEPPER = 16  # bytes; it is a key, not a password
+_YEAR_10000 = 253_402_300_800.0  # seconds since the epoch
 _MAPPED = 96  # bits before an IPv4 address that is written as an IPv6 one
 
 
@@ -402,7 +402,15 @@ def _written_scopes(scopes: Iterable[str]) -> str:
 def _networks(networks: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...]:
     if isinstance(networks, str):
         raise TypeError("write networks as a list of texts, such as ['192.0.2.0/24']")
-    return tuple(_unmapped(ip_network(network)) for network in networks)
+    return tuple(_unmapped(_network(network)) for network in networks)
+
+
+def _network(network: object) -> IPv4Network | IPv6Network:
+    # A number or bytes would be an address, too. A zone (RFC 4007 section 11) means something on one machine alone, and
+    # may hold a space, which separates networks.
+    if not isinstance(network, str) or "%" in network:
+        raise ValueError("write networks as texts without zones, such as ['192.0.2.0/24']")
+    return ip_network(network)
 
 
 def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
@@ -438,6 +446,9 @@ def _moment(value: float | datetime | None) -> float | None:
         if value.tzinfo is None:
             raise ValueError("a datetime needs a time zone: without one, nobody knows when it is")
         return value.timestamp()
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value)):
+    if value is None:
+        return None
+    # Milliseconds, as JavaScript counts, would make a key that never ends.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _YEAR_10000:
         raise ValueError("expires_at is seconds since the epoch, a datetime, or None")
     return value

@@ -107,8 +107,8 @@ class PasswordPolicy:
             # Nothing else is made of it.
             return (PasswordProblem("too_long", f"Use at most {self._max_length} characters."),)
         if not is_text(password) or any("\ud800" <= sign <= "\udfff" for sign in password):
-            # Half of a surrogate pair, which JSON can bring, is no character, and nothing can be made of it. A line break
-            # that was pasted along could never be entered again: RFC 6749 appendix A has no form with it.
+            # Half of a surrogate pair, which JSON can bring, is no character: nothing can be made of it. A line break,
+            # pasted along, could never be entered again: RFC 6749 appendix A has no form with it.
             return (PasswordProblem("not_text", "Use characters that can be typed."),)
         problems = []
         if len(password) < self._min_length:

@@ -321,6 +321,12 @@ async def test_peppers_are_rotated_and_one_that_is_taken_away_takes_its_keys(sto
         pytest.param({"networks": "10.0.0.0/8"}, TypeError, id="networks as one text"),
         pytest.param({"networks": ["10.0.0.1/8"]}, ValueError, id="a network with bits of a host"),
         pytest.param({"networks": ["example.com"]}, ValueError, id="a network that is none"),
+        pytest.param({"networks": ["fe80::%eth0/64"]}, ValueError, id="a network of one machine"),
+        pytest.param({"networks": ["fe80::%a 10.0.0.0/8"]}, ValueError, id="two networks as one, behind a zone"),
+        pytest.param({"networks": [5]}, ValueError, id="a number, which is an address"),
+        pytest.param({"networks": [b"abcd"]}, ValueError, id="bytes, which are an address"),
+        pytest.param({"expires_at": NOW * 1000}, ValueError, id="milliseconds"),
+        pytest.param({"expires_at": 10**400}, ValueError, id="a number that no float holds"),
         pytest.param({"expires_at": datetime(2030, 1, 1)}, ValueError, id="a time without a zone"),  # noqa: DTZ001 - so it is
         pytest.param({"expires_at": True}, ValueError, id="a time that is none"),
         pytest.param({"expires_at": float("nan")}, ValueError, id="no number"),
