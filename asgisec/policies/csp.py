@@ -144,6 +144,10 @@ class CSP:
         return {name: value for name, value in values.items() if value is not None}
 
 
+# The directives that list sources.
+_LISTS = frozenset(field.name for field in fields(CSP)) - _WORDS - _NO_LISTS
+
+
 def _check(option: str, name: str, value: str) -> None:
     if value in _UNQUOTED and name not in _WORDS:
         raise ConfigError(option, value, f"write \"'{value}'\": without its quotes it is a host")
@@ -156,6 +160,15 @@ def _check(option: str, name: str, value: str) -> None:
         raise ConfigError(option, value, "write a keyword in quotes, a scheme such as 'data:', a host, or a hash")
 
 
+def _check_text(option: str, policy: str) -> None:
+    """Refuse what reads like a keyword and is a host. The rest of a text is as it was written."""
+    for directive in policy.split(";"):
+        name, *sources = directive.split() or [""]
+        for source in sources if name.replace("-", "_").lower() in _LISTS else ():
+            if source.lower() in _UNQUOTED:
+                raise ConfigError(option, policy, f"write {name} \"'{source}'\": without its quotes it is a host")
+
+
 def rendered(option: str, policy: object, endpoints: Mapping[str, str], *, report_only: bool) -> bytes:
     """Return a policy as its header's value; one that names an endpoint tells older browsers its address, too."""
     if not isinstance(policy, CSP):
@@ -163,6 +176,7 @@ def rendered(option: str, policy: object, endpoints: Mapping[str, str], *, repor
         # Whoever reads one page knows it: for scripts that are put into the next one it is as good as none.
         if b"'nonce-" in text.lower():
             raise ConfigError(option, policy, "write 'nonce' in quotes; it stands for one that is new for each request")
+        _check_text(option, text.decode())
         return text
     for name in _ENFORCED_ONLY if report_only else ():
         if getattr(policy, name) not in {None, False}:

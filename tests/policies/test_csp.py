@@ -227,3 +227,24 @@ class TestSending:
             SecurityHeaders(content_security_policy=CSP(default_src=[NONE])),
         )
         assert request(app).values("content-security-policy") == ["default-src 'self'"]
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        ("default-src self", """write default-src "'self'\""""),
+        ("default-src 'none'; script-src 'self' unsafe-inline", """write script-src "'unsafe-inline'\""""),
+        ("default-src 'none';frame-ancestors None;", """write frame-ancestors "'None'\""""),
+        ("Default-Src nonce", """write Default-Src "'nonce'\""""),
+    ],
+)
+def test_a_keyword_without_its_quotes_in_a_text_is_refused_at_start(text: str, mend: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"{mend}: without its quotes it is a host")):
+        SecurityHeaders(content_security_policy=text)
+
+
+@pytest.mark.parametrize(
+    "text", ["default-src 'none'; report-to self;", "report-uri self", ";", "script-src https://self.example 'SELF'"]
+)
+def test_what_else_stands_in_a_text_stays_as_it_is(text: str) -> None:
+    assert (b"content-security-policy", text.encode()) in SecurityHeaders(content_security_policy=text).response_headers
