@@ -51,7 +51,7 @@ class BearerAuth(Authenticator):
     """Accept access tokens.
 
     Args:
-        verifier: A `TokenVerifier`, or the `TokenIssuer` of one's own tokens.
+        issuer_or_verifier: The `TokenIssuer` of one's own tokens, or a `TokenVerifier`.
         realm: The realm of the challenge.
         resource_metadata: The URL of this resource's metadata, for the challenge (RFC 9728 section 5.1).
         subprotocol: On WebSockets: the name of the subprotocol behind which the token stands, for pages, which cannot
@@ -70,7 +70,7 @@ class BearerAuth(Authenticator):
 
     def __init__(
         self,
-        verifier: Verifier | Any,
+        issuer_or_verifier: Verifier | Any,
         *,
         realm: str | None = None,
         resource_metadata: str | None = None,
@@ -78,10 +78,11 @@ class BearerAuth(Authenticator):
         scopes: Iterable[str] | ScopePolicy | None = None,
         roles: str | Callable[[Mapping[str, Any]], object] | None = None,
     ) -> None:
-        make = getattr(verifier, "verifier", None)
-        asked = make() if callable(make) else verifier
+        make = getattr(issuer_or_verifier, "verifier", None)
+        asked = make() if callable(make) else issuer_or_verifier
         if not iscoroutinefunction(getattr(asked, "authenticate", None)):
-            raise ConfigError("BearerAuth(verifier)", unless_text(verifier), "write a TokenIssuer or a TokenVerifier")
+            mend = "write a TokenIssuer or a TokenVerifier"
+            raise ConfigError("BearerAuth(issuer_or_verifier)", unless_text(issuer_or_verifier), mend)
         if resource_metadata is not None and not str(resource_metadata).startswith(("https://", *_LOOPBACK)):
             raise ConfigError("BearerAuth(resource_metadata=)", resource_metadata, "write an https URL")
         if subprotocol is not None and not is_token(str(subprotocol).encode("ascii", "replace")):

@@ -52,7 +52,7 @@ Reason = Literal["hash_unreadable", "pepper_unknown"]
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """What became of a password.
+    """What became of a password; true where it fits.
 
     Attributes:
         ok: It fits.
@@ -61,6 +61,10 @@ class VerifyResult:
 
     ok: bool
     new_hash: str | None = field(default=None, repr=False)
+
+    def __bool__(self) -> bool:
+        # `if await hasher.verify(...)` is soon written, and must not let everybody in.
+        return self.ok
 
 
 class _Form(NamedTuple):

@@ -178,7 +178,7 @@ class LimitStatus:
 
 @dataclass(slots=True, init=False)
 class Decision:
-    """What became of a hit.
+    """What became of a hit; true where it was allowed.
 
     Attributes:
         allowed: It was counted.
@@ -189,6 +189,10 @@ class Decision:
     allowed: bool
     retry_after: float
     limits: Sequence[LimitStatus]
+
+    def __bool__(self) -> bool:
+        # `if await limiter.hit(key)` is soon written, and must not allow everything.
+        return self.allowed
 
     @classmethod
     def of(cls, limits: Sequence[LimitStatus]) -> Self:

@@ -155,7 +155,7 @@ class TokenIssuer:
     async def issue(
         self,
         subject: object,
-        scopes: Iterable[str],
+        scopes: Iterable[str] = (),
         client_id: str | None = None,
         claims: Mapping[str, Any] | None = None,
         *,

@@ -136,11 +136,11 @@ class KeySet:
         """Return what may be published: the public halves of all keys, and no secret."""
         return {"keys": [dict(key.public) for key in self.current().keys if key.public is not None]}
 
-    def rotate(self, new: "KeySet | None" = None, *, overlap: float | timedelta = _DAY) -> "KeySet":
+    def rotate(self, new: "KeySet | str | None" = None, *, overlap: float | timedelta = _DAY) -> "KeySet":
         """Sign with a new key from now on; the old ones verify until the overlap is over, then they are forgotten.
 
         Args:
-            new: The new key; one of the same algorithm is made where none is given.
+            new: The new key, or the algorithm of one that is made; of the same algorithm where nothing is given.
             overlap: Longer than any token lives that the old key has signed.
 
         Returns:
@@ -148,9 +148,11 @@ class KeySet:
         """
         kept = seconds("KeySet.rotate(overlap=)", overlap)
         ring = self.current()
-        new = new or KeySet.generate(ring.keys[0].algorithm)
+        if new is None or (isinstance(new, str) and new in {*HASHES, *KINDS}):
+            new = KeySet.generate(new or ring.keys[0].algorithm)
         if not isinstance(new, KeySet) or not new.can_sign:
-            raise ConfigError("KeySet.rotate(new=)", new, "write a KeySet that can sign, or leave it out")
+            # Not shown: it may be the new secret itself.
+            raise ConfigError("KeySet.rotate(new=)", ..., "write a KeySet that can sign, or leave it out")
         added = new.current().keys
         names = {(key.algorithm, key.kid) for key in added}
         if any((key.algorithm, key.kid) in names for key in ring.keys):

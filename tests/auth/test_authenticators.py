@@ -141,8 +141,8 @@ class TestBearer:
 
 
 BAD: dict[str, tuple[Any, str]] = {
-    "no verifier": (lambda: BearerAuth(None), "BearerAuth(verifier) got None: write a TokenIssuer or a TokenVerifier"),
-    "a key set": (lambda: BearerAuth(KeySet.generate("EdDSA")), "BearerAuth(verifier) got "),
+    "no verifier": (lambda: BearerAuth(None), "BearerAuth(issuer_or_verifier) got None: write a TokenIssuer"),
+    "a key set": (lambda: BearerAuth(KeySet.generate("EdDSA")), "BearerAuth(issuer_or_verifier) got "),
     "a realm with a quote": (lambda: bearer_auth(realm='a"b'), "BearerAuth(realm=) got 'a\"b': write visible ASCII"),
     "a realm with a line break": (lambda: bearer_auth(realm="a\r\nb"), "BearerAuth(realm=) got "),
     "a realm of other letters": (lambda: bearer_auth(realm="Büro"), "BearerAuth(realm=) got "),

@@ -37,6 +37,13 @@ async def test_a_hash_fits_its_password_and_no_other() -> None:
         assert await hasher.verify(wrong, hashed) == VerifyResult(ok=False)
 
 
+async def test_a_result_is_as_true_as_it_says() -> None:
+    hasher = PasswordHasher(**QUICK)
+    hashed = await hasher.hash(SECRET)
+    assert await hasher.verify(SECRET, hashed)
+    assert not await hasher.verify("wrong", hashed)
+
+
 async def test_spaces_nul_and_every_script_count() -> None:
     hasher = PasswordHasher(**QUICK)
     for password in (" ", "\0", "a\0b", "\U0001f511" * 1024, "пароль и ещё", "a" * 1024):

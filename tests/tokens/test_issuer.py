@@ -158,6 +158,12 @@ async def test_what_stands_in_a_token_is_read_again(issuer: TokenIssuer, subject
         assert {name: found[name] for name in found if name in {"a", "1"}} == json.loads(json.dumps(claims))
 
 
+async def test_a_session_may_be_granted_nothing(issuer: TokenIssuer) -> None:
+    pair = await issuer.issue("user-1")
+    assert pair.scope == ""
+    assert issuer.verifier().verify(pair.access_token).scopes == frozenset()
+
+
 async def test_a_claim_that_is_changed_later_stays_what_it_was(issuer: TokenIssuer) -> None:
     roles = ["reader"]
     pair = await issuer.issue("u", [], claims={"roles": roles})

@@ -142,6 +142,20 @@ def test_rotation() -> None:
     checked.verify(new)
 
 
+def test_rotating_to_another_algorithm_by_its_name() -> None:
+    keys = KeySet.generate("HS256", kid="old").rotate("ES256")
+    assert [key.algorithm for key in keys.current().keys] == ["ES256", "HS256"]
+
+
+@pytest.mark.parametrize("new", [SECRET.decode(), SECRET, "", KeySet.from_jwks(KeySet.generate("ES256").public_jwks())])
+def test_what_is_no_new_key_is_refused_and_never_shown(new: Any) -> None:
+    keys = KeySet.generate("HS256", kid="old")
+    with pytest.raises(ConfigError) as refused:
+        keys.rotate(new)
+    assert str(refused.value) == "KeySet.rotate(new=) got (hidden): write a KeySet that can sign, or leave it out"
+    assert [key.kid for key in keys.current().keys] == ["old"]
+
+
 def test_rotating_twice_never_makes_a_key_live_longer() -> None:
     clock = Clock()
     keys = KeySet.generate("EdDSA", kid="first", clock=clock)
@@ -230,7 +244,7 @@ WRONG: dict[str, tuple[Any, str]] = {
         lambda: KeySet.generate().rotate(KeySet.from_pem(public_pem(EC_KEY))),
         "write a KeySet that can sign",
     ),
-    "rotate to text": (lambda: KeySet.generate().rotate("x"), "write a KeySet that can sign"),  # type: ignore[arg-type]  # wrong
+    "rotate to text": (lambda: KeySet.generate().rotate("x"), "write a KeySet that can sign"),
     "rotate to the same key": (
         lambda: KeySet.from_secret(SECRET).rotate(KeySet.from_secret(SECRET)),
         "this key is in use already",

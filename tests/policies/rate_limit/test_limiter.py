@@ -68,6 +68,12 @@ def test_a_wrong_option_is_a_config_error(options: dict[str, Any], message: str)
         RateLimiter(*limits, **options)
 
 
+async def test_a_decision_is_as_true_as_it_says() -> None:
+    limiter = RateLimiter("1/minute")
+    assert await limiter.hit("ada")
+    assert not await limiter.hit("ada")
+
+
 @pytest.mark.parametrize("cost", [-1, True, 1.5, "1", None])
 async def test_a_cost_that_is_none(cost: Any) -> None:
     with pytest.raises(ValueError, match="whole number of 0 or more"):
