@@ -95,7 +95,9 @@ class TokenEndpoint(FormEndpoint):
             raise ConfigError(f"{where}(login=)", login, "allowed_scopes= and throttle= are for it: write it, too")
         if throttle is not None and not all(callable(getattr(throttle, name, None)) for name in _THROTTLE):
             raise ConfigError(f"{where}(throttle=)", throttle, "write a LoginThrottle")
-        self.closes = issuer.closes
+        # The store of a throttle may be another: not every store counts logins.
+        used = (*issuer.closes, *getattr(throttle, "closes", ()))
+        self.closes = tuple({id(one): one for one in used}.values())
         self._issuer = issuer
         self._login = login
         self._allowed = allowed_scopes

@@ -11,8 +11,11 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.testclient import TestClient
 
 from asgisec import RequestID, install
+from asgisec.credentials import LoginThrottle
 from asgisec.errors import ConfigError, RateLimitExceeded
 from asgisec.integrations.fastapi import SecurityGuard, auth_router
+from asgisec.oauth2 import TokenEndpoint
+from asgisec.stores import MemoryStore
 from asgisec.tokens import TokenIssuer
 from tests.asgi import Recorded, request
 from tests.integrations.fastapi_app import HOST, KEYS, Callers, User
@@ -315,6 +318,24 @@ def test_what_guards_and_endpoints_use_is_closed_at_the_end() -> None:
     with TestClient(site.app):
         assert not counted[0].closed
     assert ([one.closed for one in counted], store_closes) == ([1, 1], ["store"])
+
+
+class Counting(MemoryStore):
+    closed = 0
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+def test_what_counts_logins_is_closed_at_the_end_each_once() -> None:
+    store, tokens = Counting(), TokenIssuer(KEYS, issuer="https://api.example.com", audience="api", store=Counting())
+    app = FastAPI()
+    app.include_router(auth_router(tokens, login=login, throttle=LoginThrottle(store)))
+    install(app, RequestID())
+    with TestClient(app):
+        assert store.closed == 0
+    assert store.closed == 1
+    assert TokenEndpoint(tokens, login=login, throttle=LoginThrottle(tokens.closes[0])).closes == tokens.closes  # type: ignore[arg-type]  # the store
 
 
 @pytest.mark.parametrize(
