@@ -105,6 +105,42 @@ async def test_an_applications_own_engine_stays_its_own(url: str, prefix: str) -
     await engine.dispose()
 
 
+@pytest.mark.parametrize("kind", ["serializable", "another schema", "autocommit", "a BEGIN of its own"])
+async def test_an_applications_own_engine_may_be_set_as_it_likes(
+    request: pytest.FixtureRequest, tmp_path: Path, prefix: str, kind: str
+) -> None:
+    """Writers that come together neither fail nor wait in vain."""
+    schema = f"{prefix}s"
+    options: dict[str, dict[str, Any]] = {
+        "serializable": {"isolation_level": "SERIALIZABLE"},
+        "another schema": {"execution_options": {"schema_translate_map": {None: schema}}},
+        "autocommit": {"isolation_level": "AUTOCOMMIT"},
+    }
+    if kind == "a BEGIN of its own":
+        engine = create_async_engine(url_in(tmp_path))
+        event.listen(engine.sync_engine, "connect", lambda raw, _: setattr(raw, "isolation_level", None))
+        event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    else:
+        engine = create_async_engine(request.getfixturevalue("postgres_url"), **options[kind])
+        await _run(engine, f"CREATE SCHEMA {schema}")
+    now = time.time()
+    async with SQLStore(engine, prefix=prefix, timeout=30) as store:
+        await asyncio.gather(*(store.deny("ada", f"t:{number}", 5.0, now + 60) for number in range(8)))
+        assert list(await store.denied("ada", [f"t:{number}" for number in range(8)])) == [5.0] * 8
+        await store.add_family(
+            RefreshFamily(
+                id="f1", owner="ada", grant="{}", proof="p", current="c0", created_at=now, expires_at=now + 60
+            )
+        )
+        rotations = await asyncio.gather(*(store.rotate("f1", "c0", f"c{n}", f"sealed-{n}", 60) for n in range(1, 9)))
+        assert sorted(rotation.outcome for rotation in rotations) == ["repeated"] * 7 + ["rotated"]
+        assert len({rotation.sealed for rotation in rotations} - {None}) == 1
+    if kind == "another schema":
+        async with engine.connect() as connection:
+            await connection.execute(text(f"SELECT * FROM {schema}.{prefix}revocations"))  # noqa: S608 - our own
+    await engine.dispose()
+
+
 async def test_migrations_may_create_the_tables(url: str, prefix: str) -> None:
     async with SQLStore.from_url(url, prefix=prefix, create=False, timeout=30) as store:
         with pytest.raises(StoreUnavailable):

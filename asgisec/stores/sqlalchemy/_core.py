@@ -22,7 +22,7 @@ from asgisec._durations import in_seconds
 from asgisec.errors import ConfigError, StoreUnavailable
 from asgisec.stores._loops import PerLoop
 from asgisec.stores._names import is_harmless
-from asgisec.stores.sqlalchemy._tables import DIALECTS, Tables, statements
+from asgisec.stores.sqlalchemy._tables import DIALECTS, Tables, creating
 
 __all__ = ["SQL", "Engines"]
 
@@ -38,7 +38,7 @@ class Engines:
     """Where a store gets its engine from: one per event loop, or an application's own."""
 
     def __init__(self, source: AsyncEngine | Callable[[], AsyncEngine]) -> None:
-        self._source = source if isinstance(source, AsyncEngine) else PerLoop(lambda: _Disposed(source()))
+        self._source = _committed(source) if isinstance(source, AsyncEngine) else PerLoop(lambda: _Disposed(source()))
 
     async def get(self) -> AsyncEngine:
         """Return the engine for the running loop."""
@@ -54,13 +54,23 @@ class _Disposed:
     """An engine that is disposed of with its loop."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self.engine = engine
+        self._made = engine
+        self.engine = _committed(engine)
 
     async def aclose(self) -> None:
-        await self.engine.dispose()
+        await self._made.dispose()
 
     async def forget_connections(self) -> None:
-        await self.engine.dispose()
+        await self._made.dispose()
+
+
+def _committed(engine: AsyncEngine) -> AsyncEngine:
+    """Return an engine whose transactions see what others have committed: the statements here are written for that.
+
+    An application's own engine, or its database, may be stricter: then of two that write at once one would fail.
+    """
+    on = engine.dialect.name
+    return engine.execution_options(isolation_level="READ COMMITTED") if on == "postgresql" else engine
 
 
 class SQL:
@@ -118,8 +128,8 @@ class SQL:
             if connection.dialect.name == "postgresql":
                 # `IF NOT EXISTS` does not keep two processes from creating one table at the same time.
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            for statement in statements(self._tables, connection.dialect):
-                await connection.execute(text(statement))
+            for statement in creating(self._tables):
+                await connection.execute(statement)
         self._created = True
 
     @staticmethod

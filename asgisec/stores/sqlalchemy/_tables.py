@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from asgisec.stores._names import MAX_NAME
 
-__all__ = ["DIALECTS", "Tables", "from_text", "statements", "to_text"]
+__all__ = ["DIALECTS", "Tables", "creating", "from_text", "statements", "to_text"]
 
 _DIGEST = 64  # hexadecimal digits of SHA-256
 _PEPPERED = 128  # of a digest that has the id of its pepper before it
@@ -85,14 +85,19 @@ class Tables:
             Index(f"ix_{table.name}_{column}", table.c[column])
 
 
+def creating(tables: Tables) -> list[CreateTable | CreateIndex]:
+    """Return what creates what is not there yet. Executed as it is, it follows an engine's map of schemas."""
+    made: list[CreateTable | CreateIndex] = []
+    for table in tables.metadata.sorted_tables:
+        made.append(CreateTable(table, if_not_exists=True))
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        made += [CreateIndex(index, if_not_exists=True) for index in indexes]
+    return made
+
+
 def statements(tables: Tables, dialect: Dialect) -> list[str]:
     """Return the statements that create what is not there yet."""
-    made = []
-    for table in tables.metadata.sorted_tables:
-        made.append(str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)).strip())
-        indexes = sorted(table.indexes, key=lambda index: str(index.name))
-        made += [str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)).strip() for index in indexes]
-    return made
+    return [str(one.compile(dialect=dialect)).strip() for one in creating(tables)]
 
 
 def to_text(text: str) -> str:

@@ -18,7 +18,6 @@ class Denylist(SQL):
         """Refuse what was issued for `key` before `not_before`; see `DenylistStore`."""
         table = self._tables.revocations
         async with self._transaction() as connection:
-            await self._remove_expired(connection, table)
             insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
             new = insert(table).values(
                 owner_name=safe(owner), key_name=safe(key), not_before=not_before, expires_at=expires_at
@@ -36,6 +35,8 @@ class Denylist(SQL):
                     where=or_(over, new.excluded.expires_at > self._now(connection)),
                 )
             )
+            # Behind what writes: on SQLite a transaction that begins by reading cannot always go on to write.
+            await self._remove_expired(connection, table)
 
     async def denied(self, owner: str, keys: Sequence[str]) -> Sequence[float | None]:
         """Return for each key of an owner its `not_before`; see `DenylistStore`."""
