@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
+from inspect import isclass
 from ipaddress import ip_address
 from typing import Any, Literal, TypeVar
 
@@ -19,6 +20,7 @@ from asgisec._wire.origin import parse_origin
 from asgisec.auth.authenticators import Authenticator
 from asgisec.errors import ConfigError, unless_text
 from asgisec.events import EventSink
+from asgisec.integrations._check import applications_in
 from asgisec.integrations.installation import Installation
 from asgisec.policies.authentication import Authentication
 from asgisec.policies.cors import CORS
@@ -141,12 +143,14 @@ def secure(
         RequestLimits: RequestLimits(),
         Authentication: Authentication(auth) if isinstance(auth, Authenticator) else auth,
     }
+    if store is not None and not callable(getattr(store, "spending", None)):
+        raise ConfigError("secure(store=)", store, "write a store that counts, such as MemoryStore()")
     limited = _limits(limits, store, authenticated=auth is not None)
     kinds = [kind for kind, _ in RECOMMENDED_ORDER]
     found = [next(limited, None) if kind is RateLimit else policies.get(kind) for kind in kinds]
     ordered = [policy for policy in found if policy is not None]
     check = (lambda: None) if local else partial(_check_debug, app)
-    return _install(app, Installation(ordered, on_event, check))
+    return _install("secure", app, Installation(ordered, on_event, check))
 
 
 def install(app: App, *policies: Policy, on_event: EventSink | Sequence[EventSink] = ()) -> App:
@@ -162,11 +166,13 @@ def install(app: App, *policies: Policy, on_event: EventSink | Sequence[EventSin
     """
     if not policies:
         raise ConfigError("install(*policies)", policies, "name the policies, such as RequestID()")
-    return _install(app, Installation(policies, on_event, lambda: None))
+    return _install("install", app, Installation(policies, on_event, lambda: None))
 
 
-def _install(app: App, installation: Installation) -> App:
-    # Frameworks build their stack later; what is no policy, or cannot be called, is said here.
+def _install(option: str, app: App, installation: Installation) -> App:
+    if not callable(app) or isclass(app):
+        raise ConfigError(f"{option}(app)", app, "write an application: FastAPI(), or an ASGI callable")
+    # Frameworks build their stack later; what is no policy is said here.
     installation.around(app)
     installation.check()
     for module, name, integration in _FRAMEWORKS:
@@ -230,5 +236,13 @@ def _check_debug(app: object) -> None:
     if any(kind.__module__.startswith("django.") for kind in type(app).__mro__):
         debug = sys.modules["django.conf"].settings.DEBUG
     if debug:
-        mend = "switch it off: error pages show code and settings; or say environment='development'"
-        raise ConfigError(f"{type(app).__name__}(debug=)", debug, mend)
+        raise _debugged(app, debug)
+    for one in applications_in(app):
+        # Of what is mounted nothing is known: `debug` may be the name of something else.
+        if getattr(one, "debug", False) is True:
+            raise _debugged(one, debug=True)
+
+
+def _debugged(app: object, debug: object) -> ConfigError:
+    mend = "switch it off: error pages show code and settings; or say environment='development'"
+    return ConfigError(f"{type(app).__name__}(debug=)", debug, mend)

@@ -10,7 +10,12 @@ import pytest
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.test.utils import override_settings
+from fastapi import APIRouter, FastAPI
 from litestar.testing import TestClient as LitestarClient
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from asgisec import (
@@ -276,6 +281,20 @@ def _django() -> Iterator[None]:
         yield
 
 
+class TestNoApplication:
+    @pytest.mark.parametrize("wrong", [None, 5, "main:app", FastAPI, FastAPI().router.routes])
+    def test_is_said_at_once(self, wrong: Any) -> None:
+        mend = r"write an application: FastAPI\(\), or an ASGI callable"
+        with pytest.raises(ConfigError, match=rf"secure\(app\) got .*: {mend}"):
+            secure(wrong, hosts=HOSTS)
+        with pytest.raises(ConfigError, match=rf"install\(app\) got .*: {mend}"):
+            install(wrong, RequestID())
+
+    def test_nor_is_that_a_store(self) -> None:
+        with pytest.raises(ConfigError, match=r"secure\(store=\) got 'memory://': write a store that counts"):
+            secure(FastAPI(), hosts=HOSTS, store="memory://")
+
+
 class TestDebugMode:
     @every_framework
     def test_is_refused_in_production(self, name: str) -> None:
@@ -308,6 +327,45 @@ class TestDebugMode:
         said = start(app)
         assert said["type"] == "lifespan.startup.failed"
         assert "(debug=) got True: switch it off" in said["message"]
+
+    @pytest.mark.parametrize("place", ["mounted", "behind middleware", "secured", "two down", "in an included router"])
+    def test_of_what_is_mounted_is_refused_too(self, place: str) -> None:
+        inside = FastAPI(debug=True)
+        app: Any = FastAPI()
+        match place:
+            case "mounted":
+                app.mount("/inside", inside)
+            case "behind middleware":
+                app = Starlette(routes=[Mount("/inside", inside, middleware=[Middleware(GZipMiddleware)])])
+            case "secured":
+                app.mount("/inside", SecurityMiddleware(inside, RequestID()))
+            case "two down":
+                app.mount("/between", Starlette(routes=[Mount("/inside", inside)]))
+            case _:
+                router = APIRouter()
+                router.mount("/inside", inside)
+                app.include_router(router, prefix="/between")
+        with pytest.raises(ConfigError, match=r"FastAPI\(debug=\) got True: switch it off"):
+            secure(app, hosts=HOSTS)
+        secure(app, hosts=HOSTS, environment="development")
+
+    def test_of_what_is_mounted_later_stops_the_start(self) -> None:
+        app = secure(FastAPI(), hosts=HOSTS)
+        app.mount("/inside", FastAPI(debug=True))
+        assert start(app)["type"] == "lifespan.startup.failed"
+
+    def test_is_no_method_of_that_name(self) -> None:
+        class Logged:
+            app = None
+
+            def debug(self, message: str) -> None: ...
+
+            async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+        app = FastAPI()
+        app.mount("/inside", Logged())
+        app.mount("/itself", app)
+        secure(app, hosts=HOSTS)
 
     @every_framework
     def test_switched_off_lets_it_start(self, name: str) -> None:

@@ -1,11 +1,11 @@
 """What is checked when an application starts, where the framework's own start may be left out."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from asgisec.stack import ASGIApp
+from asgisec.stack import ASGIApp, SecurityMiddleware
 
-__all__ = ["checked"]
+__all__ = ["applications_in", "checked", "routes_of"]
 
 
 def checked(app: ASGIApp, check: Callable[[], None]) -> ASGIApp:
@@ -24,3 +24,31 @@ def checked(app: ASGIApp, check: Callable[[], None]) -> ASGIApp:
         return app(scope, receive, send)
 
     return call
+
+
+def routes_of(app: Any) -> Iterator[Any]:
+    """Yield the routes of an application or router as Starlette has them, those of included routers with them."""
+    routes = getattr(app, "routes", None)
+    for route in routes if isinstance(routes, list) else ():
+        # FastAPI keeps routers apart, with the prefixes and dependencies that they were included with.
+        included = getattr(route, "effective_route_contexts", None)
+        if included is None:
+            yield route
+            continue
+        for context in included():
+            yield getattr(context, "starlette_route", None) or context
+
+
+def applications_in(app: object) -> Iterator[object]:
+    """Yield an application, and all that is mounted in it, also behind middleware."""
+    found: set[int] = set()
+    waiting = [app]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in found:
+            continue
+        found.add(id(one))
+        yield one
+        # What middleware calls `app` is what it is around, by a convention that Starlette's own keeps.
+        inside = one.app if isinstance(one, SecurityMiddleware) else getattr(one, "__dict__", {}).get("app")
+        waiting += [inside, *(getattr(route, "app", None) for route in routes_of(one))]

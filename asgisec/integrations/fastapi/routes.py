@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi.dependencies.models import Dependant
 
+from asgisec.integrations._check import routes_of
 from asgisec.integrations.fastapi.guard import SecurityGuard
 
 __all__ = ["Operation", "check_scopes_of", "dependencies_of", "operations"]
@@ -33,24 +34,13 @@ class Operation:
 
 def operations(app: Any, *, own: bool = True) -> Iterator[Operation]:
     """Yield the routes of an application, of included routers, and of applications mounted below."""
-    for route in _effective(getattr(app, "routes", None) or ()):
+    for route in routes_of(app):
         dependant = getattr(route, "dependant", None)
         if isinstance(dependant, Dependant):
             methods = frozenset(method.lower() for method in getattr(route, "methods", None) or ())
             yield Operation(route.path_format, methods, dependant, own)
         else:
             yield from operations(getattr(route, "app", None), own=False)
-
-
-def _effective(routes: Any) -> Iterator[Any]:
-    """Yield routes with the prefixes and dependencies of the routers that they were included with."""
-    for route in routes:
-        included = getattr(route, "effective_route_contexts", None)
-        if included is None:
-            yield route
-            continue
-        for context in included():
-            yield getattr(context, "starlette_route", None) or context
 
 
 def dependencies_of(dependant: Dependant) -> Iterator[tuple[Any, tuple[str, ...]]]:
