@@ -13,6 +13,7 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, ParamSpec
 
+from asgisec._connection import exchange_of
 from asgisec._extras import needs
 from asgisec.auth import Guard, Principal
 from asgisec.errors import ConfigError, SecurityError
@@ -41,13 +42,27 @@ def guarded(guard: Guard) -> Callable[[Callable[P, Any]], Callable[P, Awaitable[
     def decorate(view: Callable[P, Any]) -> Callable[P, Awaitable[Any]]:
         @wraps(view)
         async def call(*args: P.args, **options: P.kwargs) -> Any:
-            g.asgisec_principal = await guard(_scope())
+            try:
+                g.asgisec_principal = await guard(_scope())
+            except SecurityError as error:
+                # A blueprint that catches every exception would make a page of its own of it, without a challenge.
+                if exchange_of(_scope()) is not None and not _is_handled(error):
+                    refuse(_scope(), error)
+                raise
             run = view if iscoroutinefunction(view) else current_app.ensure_async(view)
             return await run(*args, **options)
 
         return call
 
     return decorate
+
+
+def _is_handled(error: SecurityError) -> bool:
+    """Tell whether the application, or a blueprint around the view, has a handler for this kind of refusal."""
+    names = [*(websocket if has_websocket_context() else request).blueprints, None]
+    kinds = {kind for kind in type(error).__mro__ if issubclass(kind, SecurityError)}
+    spec = current_app.error_handler_spec
+    return any(spec[name][None].get(kind, _refuse) is not _refuse for name in names if name in spec for kind in kinds)
 
 
 def _scope() -> Any:

@@ -8,12 +8,12 @@ import pytest
 from litestar import Litestar, Request, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components
-from quart import Quart
+from quart import Blueprint, Quart
 from quart import request as quart_request
 
 from asgisec import Authentication, RequestID, SecurityEvent, install
 from asgisec.auth import Authenticator, BearerAuth
-from asgisec.errors import ConfigError, Unauthenticated
+from asgisec.errors import ConfigError, SecurityError, Unauthenticated
 from asgisec.integrations.litestar import GuardPlugin, principal_of
 from asgisec.integrations.litestar import guarded as in_litestar
 from asgisec.integrations.quart import current_principal
@@ -310,6 +310,43 @@ class TestLitestar:
 
 
 class TestQuart:
+    @pytest.mark.parametrize(
+        ("caught", "status", "challenges"),
+        [(None, 401, 1), (Exception, 401, 1), (SecurityError, 418, 0), (Unauthenticated, 418, 0)],
+    )
+    @pytest.mark.parametrize("kind", ["http", "websocket"])
+    def test_a_blueprint_that_catches_everything_does_not_catch_a_refusal(
+        self, kind: str, caught: Any, status: int, challenges: int
+    ) -> None:
+        app, blueprint = Quart("tests.integrations.guarded_apps"), Blueprint("shop", "shop", url_prefix="/shop")
+
+        @in_quart(bearer_auth().require())
+        async def view() -> str:
+            raise NotImplementedError
+
+        blueprint.get("/")(view)
+        blueprint.websocket("/ws")(view)
+        if caught is not None:
+
+            @blueprint.errorhandler(caught)
+            async def handle(error: Exception) -> tuple[str, int]:
+                return "handled", 418
+
+        app.register_blueprint(blueprint)
+        install(app, RequestID())
+        answer = ask(app, path="/shop/") if kind == "http" else open_socket(app, path="/shop/ws")
+        assert (answer.status, len(answer.values("www-authenticate"))) == (status, challenges)
+
+    def test_where_nothing_is_installed_the_page_is_its_own(self) -> None:
+        app = Quart("tests.integrations.guarded_apps")
+
+        @app.get("/")
+        @in_quart(bearer_auth().require())
+        async def view() -> str:
+            raise NotImplementedError
+
+        assert ask(app).status == 500
+
     def test_a_plain_view_and_its_arguments(self) -> None:
         app = Quart("tests.integrations.guarded_apps")
 
