@@ -173,7 +173,13 @@ def _constants(pairs: Sequence[Pair]) -> Dresser:
 
 def _check(policy: object) -> None:
     if not isinstance(policy, Policy):
-        raise ConfigError("SecurityMiddleware(*policies)", policy, "pass objects such as RequestID() or CORS(...)")
+        listed = isinstance(policy, list | tuple)
+        mend = (
+            "pass them one by one: RequestID(), CORS(...)"
+            if listed
+            else "pass objects such as RequestID() or CORS(...)"
+        )
+        raise ConfigError("SecurityMiddleware(*policies)", policy, mend)
     option = f"{type(policy).__name__}.response_headers"
     for pair in policy.response_headers:
         match pair:

@@ -217,7 +217,7 @@ def _joined(lines: Iterable[Pair], plan: Plan) -> tuple[dict[bytes, bytes], Plan
 
 def _sinks(on_event: EventSink | Sequence[EventSink]) -> tuple[EventSink, ...]:
     option = "SecurityMiddleware(on_event=)"
-    if not callable(on_event) and not isinstance(on_event, Sequence):
+    if not callable(on_event) and (isinstance(on_event, str) or not isinstance(on_event, Sequence)):
         raise ConfigError(option, on_event, "write a callable that takes a SecurityEvent, or a list of them")
     sinks = (on_event,) if callable(on_event) else tuple(on_event)
     for sink in sinks:

@@ -478,6 +478,11 @@ def test_what_must_be_awaited_is_refused_at_start(sink: Any) -> None:
         SecurityMiddleware(answering(), on_event=sink)
 
 
+def test_a_text_is_no_list_of_callables() -> None:
+    with pytest.raises(ConfigError, match=r"\(on_event=\) got 'log': write a callable"):
+        SecurityMiddleware(answering(), on_event="log")  # type: ignore[arg-type]  # the mistake
+
+
 def test_secure_and_install_tell_their_callables() -> None:
     events: list[SecurityEvent] = []
     _post_to(install(answering(), CrossOriginProtection(), on_event=events.append))

@@ -222,6 +222,7 @@ def test_of_equal_policies_the_inner_one_is_left_out() -> None:
         pytest.param(RequestID, "SecurityMiddleware(*policies) got", id="a class"),
         pytest.param(answering(), "pass objects such as RequestID() or CORS(...)", id="an application"),
         pytest.param(None, "SecurityMiddleware(*policies) got None", id="None"),
+        pytest.param([RequestID()], "pass them one by one: RequestID(), CORS(...)", id="a list of policies"),
         pytest.param(constants((b"X-A", b"1")), "Made.response_headers got (b'X-A', b'1')", id="a name in capitals"),
         pytest.param(made(response_headers=[("x-a", "1")]), "write pairs of bytes", id="text"),
         pytest.param(made(response_headers=[b"x-a"]), "write pairs of bytes", id="no pair"),

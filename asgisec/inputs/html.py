@@ -204,6 +204,8 @@ def _scans(tags: AbstractSet[str]) -> tuple[re.Pattern[str], re.Pattern[str]] | 
 
 
 def _check_tags(tags: AbstractSet[str]) -> None:
+    if isinstance(tags, str):
+        raise ConfigError("HTMLPolicy(tags=)", tags, "give a set of names, such as {'p'}")
     for tag in tags:
         if not _is_named(tag, _NAME):
             raise ConfigError("HTMLPolicy(tags=)", tag, "write element names in lower case, such as 'p'")
@@ -227,6 +229,8 @@ def _check_attributes(attributes: Mapping[str, AbstractSet[str]], tags: Abstract
 
 
 def _check_schemes(schemes: AbstractSet[str]) -> None:
+    if isinstance(schemes, str):
+        raise ConfigError("HTMLPolicy(url_schemes=)", schemes, "give a set of names, such as {'https'}")
     for scheme in schemes:
         if not _is_named(scheme, _SCHEME):
             raise ConfigError("HTMLPolicy(url_schemes=)", scheme, "write schemes in lower case, such as 'https'")

@@ -31,8 +31,11 @@ class KeySet:
     """Keys to sign and verify tokens with. Make one with `from_secret`, `from_pem`, `from_jwks` or `generate`."""
 
     def __init__(self, keys: Iterable[Key], *, clock: Callable[[], float] = time.time) -> None:
+        listed = [*keys] if isinstance(keys, Iterable) else []
+        if not listed or not all(isinstance(key, Key) for key in listed):
+            raise ConfigError("KeySet(keys)", ..., "make one with from_secret, from_pem, from_jwks or generate")
         self._clock = clock
-        self._ring = Ring([*keys])
+        self._ring = Ring(listed)
 
     def __repr__(self) -> str:
         return f"KeySet({', '.join(map(repr, self._ring.keys))})"

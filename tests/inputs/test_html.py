@@ -104,6 +104,12 @@ def test_policies_are_values() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        pytest.param(lambda: HTMLPolicy(tags="pre"), "HTMLPolicy(tags=) got 'pre': give a set", id="tags as text"),  # type: ignore[arg-type]
+        pytest.param(
+            lambda: HTMLPolicy(url_schemes="https"),  # type: ignore[arg-type]
+            "HTMLPolicy(url_schemes=) got 'https': give a set",
+            id="schemes as text",
+        ),
         pytest.param(lambda: HTMLPolicy(tags={"P"}), "HTMLPolicy(tags=) got 'P'", id="tag in capitals"),
         pytest.param(lambda: HTMLPolicy(tags={"<p>"}), "HTMLPolicy(tags=) got '<p>'", id="tag with brackets"),
         pytest.param(lambda: HTMLPolicy(tags={NO_NAME}), "HTMLPolicy(tags=) got 1", id="tag that is no text"),

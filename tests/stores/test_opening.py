@@ -1,6 +1,7 @@
 """A store by its URL."""
 
 import sys
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,12 @@ def test_a_store_whose_library_is_missing_says_what_to_install(monkeypatch: pyte
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ConfigError, match=r"install asgisec\[redis\]"):
         open_store("redis://localhost")
+
+
+@pytest.mark.parametrize("nodes", ["redis://:s3cret@localhost", None])
+def test_a_redis_store_is_made_from_its_url(nodes: Any) -> None:
+    with pytest.raises(ConfigError, match=r"RedisStore\(nodes\) got \(hidden\): make one with RedisStore.from_url"):
+        RedisStore(nodes)
 
 
 def test_a_name_that_is_none() -> None:

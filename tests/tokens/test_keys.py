@@ -124,6 +124,13 @@ def test_nothing_secret_is_shown() -> None:
     assert encoded(SECRET) not in shown
 
 
+@pytest.mark.parametrize("keys", [["s3cret"], "s3cret", b"s3cret", None, [], [None], [{"kty": "oct", "k": "s3cret"}]])
+def test_what_is_no_key_is_refused_at_once_and_not_shown(keys: Any) -> None:
+    with pytest.raises(ConfigError, match=r"KeySet\(keys\) got \(hidden\): make one with from_secret") as refused:
+        KeySet(keys)
+    assert "s3cret" not in repr(refused.value)
+
+
 def test_rotation() -> None:
     clock = Clock()
     keys = KeySet.generate("ES256", kid="old", clock=clock)

@@ -53,6 +53,8 @@ class Redis:
     """
 
     def __init__(self, nodes: Nodes, *, prefix: str = "asgisec") -> None:
+        if not callable(getattr(nodes, "ask", None)):
+            raise ConfigError("RedisStore(nodes)", ..., "make one with RedisStore.from_url(url)")
         if not isinstance(prefix, str) or not prefix or not is_harmless(prefix):
             raise ConfigError("RedisStore(prefix=)", prefix, "write a short name of letters and digits: 'shop'")
         self._nodes = nodes
