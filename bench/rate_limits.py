@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
+from struct import iter_unpack, pack
 from typing import Any
 
 from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMonth, RateLimitItemPerYear
@@ -209,10 +210,10 @@ async def _same_script(
     """Return what runs our script on keys of its own by `redis.asyncio`."""
     sha = await peer.script_load(_SCRIPTS["sliding-window-counter"].source)
     keys = [store.key("peer", "203.0.113.7", str(n)) for n in range(len(items))]
-    args = [word for item in items for word in (item.amount, float(item.get_expiry()))]
+    amounts = b"".join([pack("<dd", item.amount, item.get_expiry()) for item in items])
 
     async def evalsha() -> object:
-        reply = await peer.evalsha(sha, len(keys), *keys, 1, *args)
-        return reply[2::3] == [0] * len(keys)
+        reply = await peer.evalsha(sha, len(keys), *keys, 1, amounts)
+        return [wait for _, _, wait in iter_unpack("<ddd", reply)] == [0] * len(keys)
 
     return evalsha

@@ -96,7 +96,7 @@ async def test_two_strategies_share_no_count(store: RateLimitStore) -> None:
 # What asks the server for its time, in a test asks the test.
 TIMED = "local now = tonumber(table.remove(ARGV))"
 # The server's own clock goes on while that of the test stands still.
-EXPIRING = ", 'PX', math.max(1, math.ceil(seconds * 1000)))"
+EXPIRING = ", 'PX', max(1, ceil(seconds * 1000)))"
 
 
 class Timed(RedisStore):
@@ -105,10 +105,11 @@ class Timed(RedisStore):
     clock = Clock()
 
     async def run(self, script: Script, identity: str, keys: Sequence[str], args: Sequence[Word]) -> Any:
-        head, _, body = script.source.decode().partition("local cost")
-        assert head.count("redis.call('TIME')") == 1
+        head, _, rest = script.source.decode().partition("local time")
+        asking, _, body = rest.partition("local cost")
+        assert asking.count("redis.call('TIME')") == 1
         assert body.count(EXPIRING) == 1
-        timed = Script(script.name, f"{TIMED}\nlocal cost{body.replace(EXPIRING, ')')}")
+        timed = Script(script.name, f"{head}{TIMED}\nlocal cost{body.replace(EXPIRING, ')')}")
         return await super().run(timed, identity, keys, [*args, repr(self.clock.now)])
 
 

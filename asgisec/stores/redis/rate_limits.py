@@ -8,18 +8,21 @@ from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
 from importlib.resources import files
+from struct import Struct
 
 from asgisec.stores.protocols import Bucket, Decision, LimitStatus
-from asgisec.stores.redis._core import Redis, Script, Word
+from asgisec.stores.redis._core import Redis, Script
 
 __all__ = ["RateLimits"]
 
-_MICRO = 1e6
+_LIMIT = Struct("<dd")
+_STATUS = Struct("<ddd")
 
 
 def _script(strategy: str) -> Script:
     place = files("asgisec.stores.redis") / "lua" / "rate_limits"
-    parts = [(place / f"{name}.lua").read_text("utf-8") for name in ("begin", strategy, "end")]
+    kept = "logs" if strategy == "moving-window" else "counters"
+    parts = [(place / f"{name}.lua").read_text("utf-8") for name in ("begin", strategy, kept)]
     return Script(strategy, "\n".join(parts))
 
 
@@ -34,17 +37,14 @@ class RateLimits(Redis):
         script = _SCRIPTS[strategy]
         names = [_short(bucket.name) for bucket in buckets]
         limits = [bucket.limit for bucket in buckets]
-        amounts: list[Word] = [word for bucket in buckets for word in (bucket.amount, bucket.period)]
+        amounts = b"".join([_LIMIT.pack(bucket.amount, bucket.period) for bucket in buckets])
 
         async def spend(identity: str, cost: int) -> Decision:
-            reply = await self.run(script, identity, self._counts(identity, names), [cost, *amounts])
-            statuses = []
-            place = 0
-            for limit in limits:
-                left, reset_after, retry_after = reply[place : place + 3]
-                statuses.append(LimitStatus.of(limit, left, reset_after / _MICRO, retry_after / _MICRO))
-                place += 3
-            return Decision.of(statuses)
+            reply = await self.run(script, identity, self._counts(identity, names), [cost, amounts])
+            read = zip(limits, _STATUS.iter_unpack(reply), strict=True)
+            return Decision.of(
+                [LimitStatus.of(limit, int(left), resets, waits) for limit, (left, resets, waits) in read]
+            )
 
         return spend
 

@@ -213,7 +213,7 @@ async def test_however_many_limits_it_is_one_round_trip(server: Process, count: 
     assert calls["cmdstat_evalsha"]["calls"] == 1
     outside = {name for name in calls if calls[name]["calls"]} - {"cmdstat_evalsha", "cmdstat_time"}
     assert outside <= {
-        "cmdstat_get",
+        "cmdstat_mget",
         "cmdstat_set",
         "cmdstat_config|resetstat",
         "cmdstat_info",

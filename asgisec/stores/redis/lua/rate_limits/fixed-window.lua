@@ -1,23 +1,21 @@
-local function look(key, amount, period)
-  local kept = redis.call('GET', key)
+-- Returns what remains, in how many seconds all of it does, in how many the cost fits; where it does, the new state, and
+-- how long that is of use.
+local function take(key, kept, amount, period, cost)
   local start, spent, ends = now, 0, period
   if kept then
-    start, spent = struct.unpack('<dd', kept)
+    start, spent = read('<dd', kept)
     ends = start + period - now
     if ends > period then
       start, ends = now, period
-      write(key, ends, struct.pack('<dd', start, spent))
+      write(key, ends, pack('<dd', start, spent))
     elseif ends <= 0 then
       start, spent, ends = now, 0, period
     end
   end
-  local left, wait = amount - spent, 0
-  if cost > left then wait = cost > amount and period or ends end
-  return {start, spent, ends}, left, spent > 0 and ends or 0, wait
-end
-
-local function spend(key, state, amount, period)
-  local spent = state[2] + cost
-  write(key, state[3], struct.pack('<dd', state[1], spent))
-  return amount - spent, state[3]
+  local left = amount - spent
+  if cost > left then
+    return left, spent > 0 and ends or 0, cost > amount and period or ends
+  end
+  spent = spent + cost
+  return left - cost, spent > 0 and ends or 0, 0, pack('<dd', start, spent), ends
 end

@@ -1,21 +1,16 @@
 -- As a leaky bucket: how full it is, and when that was so.
-local function look(key, amount, period)
-  local kept, level = redis.call('GET', key), 0
+-- Returns what remains, in how many seconds all of it does, in how many the cost fits; where it does, the new state, and
+-- how long that is of use.
+local function take(key, kept, amount, period, cost)
+  local level, each = 0, period / amount
   if kept then
-    local at, was = struct.unpack('<dd', kept)
-    level = math.max(0, was - math.max(0, now - at) * (amount / period))
-    if at > now then write(key, period, struct.pack('<dd', now, level)) end
+    local at, was = read('<dd', kept)
+    level = max(0, was - max(0, now - at) * (amount / period))
+    if at > now then write(key, period, pack('<dd', now, level)) end
   end
-  local wait = 0
-  if level + cost > amount + TOLERANCE then
-    wait = cost > amount and period or math.max((level + cost - amount) * (period / amount), TOLERANCE)
+  local full = level + cost
+  if full > amount + TOLERANCE then
+    return floor(amount - level + TOLERANCE), level * each, cost > amount and period or max((full - amount) * each, TOLERANCE)
   end
-  return level, math.floor(amount - level + TOLERANCE), level * (period / amount), wait
-end
-
-local function spend(key, level, amount, period)
-  level = level + cost
-  local reset = level * (period / amount)
-  write(key, reset, struct.pack('<dd', now, level))
-  return math.floor(amount - level + TOLERANCE), reset
+  return floor(amount - full + TOLERANCE), full * each, 0, pack('<dd', now, full), full * each
 end
