@@ -18,6 +18,7 @@ address the first 64 bits count. Names of accounts are kept as hashes.
 """
 
 import logging
+import re
 import unicodedata
 from datetime import timedelta
 from hashlib import sha256
@@ -39,6 +40,13 @@ _REMEMBERED = 30 * 86_400.0  # seconds: how long an owner may be away
 _HOST_BITS = 64  # RFC 4291 section 2.5.4: what a network hands out is all behind these
 _LONGEST_ADDRESS = 64  # characters: the longest IPv6 address, with a zone, fits
 _MOST_SHOWN = 256  # characters of a name, in events: it is whatever was entered
+# Characters of a name that are looked at: the longest address has 254 (RFC 5321 section 4.5.3.1.3), and to normalise a
+# text takes time with the square of how many accents follow each other, before anybody is held back.
+_LONGEST_NAME = 512
+# Accents, controls, and signs that are not shown. Accents of other scripts are left: there they tell words apart.
+_NOT_COMPARED = re.compile(
+    "[\0-\x1f\x7f-\x9f\xad\u0300-\u036f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+).sub
 _ALL = "all"
 
 
@@ -192,8 +200,9 @@ def _given_back(pace: Pace) -> Pace:
 
 
 def _account(account: str) -> str:
-    # One account has several spellings to whoever guesses; what was entered may be a password, in the wrong field.
-    plain = unicodedata.normalize("NFKC", account[:4096]).strip().casefold()
+    # One account has several spellings to whoever guesses: some databases find `ada` by `ÀDA`, or with a sign in it
+    # that nobody sees. What was entered may be a password, in the wrong field.
+    plain = _NOT_COMPARED("", unicodedata.normalize("NFKD", account[:_LONGEST_NAME]).casefold()).strip()
     return "at:" + sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -2,15 +2,17 @@
 
 import logging
 import multiprocessing
+import unicodedata
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from asgisec.credentials import LoginThrottle
+from asgisec.credentials import LoginThrottle, login_throttle
 from asgisec.errors import ConfigError, RateLimitExceeded, StoreUnavailable
 from asgisec.stores import MemoryStore, RedisStore
 from asgisec.stores.protocols import LoginStore, Pace
@@ -45,6 +47,9 @@ async def let_in(throttle: LoginThrottle, account: str, clients: Sequence[str | 
 SPELLINGS: dict[str, tuple[Sequence[str], Sequence[str | None]]] = {
     "case of the name": (["ada", "ADA", "Ada", " ada "], [ELSEWHERE]),
     "width of its letters": (["ada", "\uff41\uff44\uff41"], [ELSEWHERE]),
+    "accents, of which some databases know nothing": (["ada", "\u00c0d\u00e0", "ad\u0301a"], [ELSEWHERE]),
+    "signs that nobody sees": (["ada", "a\u200bda", "\ufeffada", "a\u00adda", "ada\0"], [ELSEWHERE]),
+    "a letter whose small one is two": (["iris", "\u0130ris"], [ELSEWHERE]),
     "a name that is half a pair": (["\ud800"], [ELSEWHERE]),
     "a name without end": (["a" * 5_000, "a" * 1_000_000], [ELSEWHERE]),
     "IPv4 in IPv6": (["ada"], [ELSEWHERE, f"::ffff:{ELSEWHERE}"]),
@@ -52,6 +57,19 @@ SPELLINGS: dict[str, tuple[Sequence[str], Sequence[str | None]]] = {
     "zones": (["ada"], ["fe80::1%eth0", "fe80::1%eth1", "fe80::2"]),
     "no address": (["ada"], [None, "", "unix", "testclient", "x" * 100_000, "192.0.2.1:80"]),
 }
+
+
+async def test_a_name_of_accents_costs_no_more_than_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Accents are put in order in a time that grows with the square of their number: 4,000 take tenths of a second.
+    lengths: list[int] = []
+
+    def normalize(form: Literal["NFKD"], text: str) -> str:
+        lengths.append(len(text))
+        return unicodedata.normalize(form, text)
+
+    monkeypatch.setattr(login_throttle, "unicodedata", SimpleNamespace(normalize=normalize))
+    await LoginThrottle(MemoryStore()).check("\u0301" * 4000 + "\u0323" * 4000, ELSEWHERE)
+    assert lengths == [512]
 
 
 @pytest.mark.parametrize(("accounts", "clients"), SPELLINGS.values(), ids=SPELLINGS)
