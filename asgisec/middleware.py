@@ -146,9 +146,13 @@ class AuthenticationMiddleware(SecurityMiddleware):
 
 
 class RateLimitMiddleware(SecurityMiddleware):
-    """`RateLimit` as middleware; its options are the policy's."""
+    """`RateLimit` as middleware; its options are the policy's.
+
+    The limits stand behind the application, or in a list as `limits=`.
+    """
 
     _fuses = True
 
-    def __init__(self, app: ASGIApp, *limits: Any, **options: Any) -> None:
-        super().__init__(app, RateLimit(*limits, **options))
+    def __init__(self, app: ASGIApp, *args: Any, limits: Any = (), **options: Any) -> None:
+        more = limits if isinstance(limits, list | tuple) else (limits,)
+        super().__init__(app, RateLimit(*args, *more, **options))

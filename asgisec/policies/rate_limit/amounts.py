@@ -6,7 +6,6 @@ The library is loaded when the first limit is read, so that importing asgisec do
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from asgisec._exempt import PLAIN_FUNCTION, is_coroutine_function
 from asgisec.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ def amounts(option: str, value: object) -> tuple[Amount, ...]:
     read: dict[Amount, None] = {}
     for one in _listed(value):
         if callable(one):
-            if is_coroutine_function(one):
-                raise ConfigError(option, one, PLAIN_FUNCTION)
             read[one] = None
         else:
             read |= dict.fromkeys(_items(option, one))

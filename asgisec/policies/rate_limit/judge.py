@@ -5,19 +5,20 @@ refusal and an event, with the exception in the log: nobody passes unlimited bec
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asgisec._wire.rate_limit import merge_limits
-from asgisec.errors import LimitUndecided, RateLimitExceeded, SecurityError
+from asgisec.errors import ConfigError, LimitUndecided, RateLimitExceeded, SecurityError
 from asgisec.policies.rate_limit.amounts import ABOVE_ALL, Amount, items
+from asgisec.policies.rate_limit.asked import Asked, asked
 from asgisec.policies.rate_limit.concurrency import Places
 from asgisec.policies.rate_limit.keys import LONGEST, identity
 from asgisec.policies.rate_limit.limiter import Decision
-from asgisec.policies.rate_limit.options import a_cost, a_function, header_style
+from asgisec.policies.rate_limit.options import a_cost, header_style
 from asgisec.policies.rate_limit.quotas import Named, Quotas
 from asgisec.policies.rate_limit.rules import Rule, Rules
 from asgisec.policy import Exchange, Exempt
@@ -90,11 +91,13 @@ class Judge:
         places: Places | None = None,
     ) -> None:
         self._rules = Rules(rules)
-        self._groups = (general, *(_of_rule(general, rule) for rule in rules))
-        self._key = a_function(
-            f"{option}(key=)", key, "write by_client, by_principal, by_api_key or a function of the exchange"
-        )
-        self._cost, self._costs = a_cost(f"{option}(cost=)", cost)
+        groups = (general, *(_of_rule(general, rule) for rule in rules))
+        self._groups = tuple(replace(group, amounts=[*map(asked, group.amounts)]) for group in groups)
+        if not callable(key):
+            raise ConfigError(f"{option}(key=)", key, _KEYS)
+        self._key = asked(key)
+        self._cost, costs = a_cost(f"{option}(cost=)", cost)
+        self._costs = asked(costs)
         self._exempt = exempt or None
         self._limiter = limiter
         self._places = places
@@ -102,17 +105,22 @@ class Judge:
         self._compiled = lru_cache(maxsize=_CHOICES_REMEMBERED)(self._compile)
         self._chosen = any(callable(amount) for group in self._groups for amount in group.amounts)
         self._general = None if self._chosen else self._compiled((0,), ())
+        said = (self._key, self._costs, *(amount for group in self._groups for amount in group.amounts))
+        self._waits = any(isinstance(function, Asked) for function in said)
 
-    def judge(self, exchange: Exchange, apart: str = "") -> Judging:
-        """Judge a request; where the store is asked over a network, the answer is awaited.
+    def judge(self, exchange: Exchange, apart: str = "", *, asked: bool = False) -> Judging:
+        """Judge a request; where the store is asked over a network, or a function waits, the answer is awaited.
 
         Args:
             exchange: The request.
             apart: What its counts are kept apart by from those of others of its client.
+            asked: What waits was asked, and the request is not exempt.
         """
+        if self._waits and not asked:
+            return self._ask(exchange, apart)
         step = "limit_exempt"
         try:
-            if self._exempt is not None and self._exempt(exchange):
+            if self._exempt is not None and not asked and self._exempt(exchange):
                 return _PASSED
             step = "limit_choice"
             quotas = self._general if self._general is not None and not self._rules else self._choose(exchange)
@@ -131,6 +139,27 @@ class Judge:
         if self._places is not None:
             return self._in_a_place(self._places, exchange, who, quotas, cost)
         return self._decide(who, quotas, cost)
+
+    async def _ask(self, exchange: Exchange, apart: str) -> Judged:
+        step = "limit_exempt"
+        try:
+            if self._exempt is not None and self._exempt(exchange):
+                return _PASSED
+            for step, function in self._slow(exchange):  # noqa: B007 - said where it fails
+                if isinstance(function, Asked):
+                    await function.ask(exchange)
+        except Exception as error:
+            # Everything, as above.
+            logger.exception("a function that rate limits ask failed: %s", step)
+            return _undecided(step, error), ()
+        judged = self.judge(exchange, apart, asked=True)
+        return judged if isinstance(judged, tuple) else await judged
+
+    def _slow(self, exchange: Exchange) -> Iterator[tuple[str, object]]:
+        for place in self._places_of(exchange):
+            yield from (("limit_choice", amount) for amount in self._groups[place].amounts)
+        yield "limit_cost", self._costs
+        yield "limit_key", self._key
 
     async def _in_a_place(self, places: Places, exchange: Exchange, who: str, quotas: Quotas, cost: int) -> Judged:
         # Before anything waits: who is cancelled meanwhile gives back what it may have taken.
@@ -178,9 +207,12 @@ class Judge:
         violated = [n for n, status in zip(quotas.names, decision.limits, strict=True) if status.remaining < cost]
         return exceeded(wait, violated or quotas.names, fields), fields
 
-    def _choose(self, exchange: Exchange) -> Quotas:
+    def _places_of(self, exchange: Exchange) -> tuple[int, ...]:
         places, general = self._rules.matching(exchange.scope) if self._rules else ((), True)
-        chosen = (*([0] if general else ()), *[place + 1 for place in places])
+        return (*([0] if general else ()), *[place + 1 for place in places])
+
+    def _choose(self, exchange: Exchange) -> Quotas:
+        chosen = self._places_of(exchange)
         if not self._chosen:
             return self._compiled(chosen, ())
         said = tuple(

@@ -34,7 +34,7 @@ def a_function(option: str, function: object, mend: str) -> Callable[[Any], Any]
 def a_cost(option: str, cost: object) -> tuple[int, Callable[[Any], Any] | None]:
     """Return what a request costs: a number, or a function that says it."""
     if callable(cost):
-        return 0, a_function(option, cost, PLAIN_FUNCTION)
+        return 0, cost
     if not isinstance(cost, int) or isinstance(cost, bool) or cost < 1:
         raise ConfigError(option, cost, "write a whole number of 1 or more, or a function of the exchange")
     return min(cost, ABOVE_ALL), None
