@@ -1,11 +1,16 @@
 """Keys from JWK and PEM. What is wrong with one is said in words that a `ConfigError` can carry, without the key."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from cryptography.hazmat.primitives.serialization import (
+    load_der_public_key,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 from jwt import InvalidKeyError
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
@@ -31,7 +36,7 @@ _FROM_JWK: dict[str, Any] = {
     "OKP": OKPAlgorithm.from_jwk,
 }
 # What somebody hands over as a secret who has got hold of a public key (RFC 8725 section 2.1).
-_NO_SECRETS = (b"-----BEGIN ", b"ssh-", b"ecdsa-", b'{"')
+_NO_SECRET = re.compile(rb'-----BEGIN |\A\s*(ssh-|ecdsa-|\{\s*")')
 
 
 class BadKey(Exception):
@@ -42,8 +47,8 @@ def from_secret(secret: bytes, algorithm: str, kid: str | None) -> Key:
     """Return a key for HMAC."""
     if algorithm not in HASHES:
         raise BadKey(f"a secret is for one of {', '.join(HASHES)}")
-    if secret.lstrip().startswith(_NO_SECRETS):
-        raise BadKey("this is no secret but a key in PEM, SSH or JSON form; read it with from_pem or from_jwks")
+    if _NO_SECRET.search(secret) or _is_der(secret):
+        raise BadKey("this is no secret but a key in PEM, DER, SSH or JSON form; read it with from_pem or from_jwks")
     least = int(algorithm[2:]) // 8  # RFC 7518 section 3.2
     if len(secret) < least:
         raise BadKey(f"{algorithm} needs at least {least} random bytes; make them with secrets.token_bytes({least})")
@@ -85,8 +90,10 @@ def from_jwk(jwk: Mapping[str, Any], *, secrets: bool = True) -> Key:
         if value is not None and not (isinstance(value, str) and value):
             raise BadKey("`kty`, `alg` and `kid` are text")
     algorithm = ALIASES.get(str(algorithm), algorithm)
-    if jwk.get("use", "sig") != "sig":
+    if jwk.get("use", "sig") != "sig" or not _signs(jwk):
         raise BadKey("this key is not for signatures")
+    if "d" in jwk and not secrets:
+        raise BadKey("publish the public half only: with this anybody can sign")
     if kty == "oct" and secrets:
         return from_secret(_secret(jwk.get("k")), algorithm or "HS256", kid)
     read = _FROM_JWK.get(str(kty))
@@ -97,6 +104,20 @@ def from_jwk(jwk: Mapping[str, Any], *, secrets: bool = True) -> Key:
     except (InvalidKeyError, ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm):
         raise BadKey("write a complete JWK") from None
     return from_pair(key, algorithm, kid)
+
+
+def _signs(jwk: Mapping[str, Any]) -> bool:
+    # RFC 7517 section 4.3.
+    uses = jwk.get("key_ops", ["verify"])
+    return isinstance(uses, list) and ("verify" in uses or "sign" in uses)
+
+
+def _is_der(secret: bytes) -> bool:
+    try:
+        load_der_public_key(secret)
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _secret(k: object) -> bytes:

@@ -6,7 +6,8 @@
 - A token that names a key we do not have has them fetched anew, once per `cooldown`: made-up ids cannot make us flood
   the issuer. Keys that the issuer has withdrawn are forgotten with the next fetch.
 - What is fetched is bounded and strict, and of the issuer it was asked for, to the letter (OpenID Connect Discovery
-  section 4.3). What is not understood in a set is passed over, as RFC 7517 section 5 asks; a secret in it always is.
+  section 4.3). What is not understood in a set is passed over, as RFC 7517 section 5 asks; a secret or a private key
+  in it always is, for everybody can sign with it.
 
     keys = RemoteKeySet(issuer="https://id.example.com")
     verifier = TokenVerifier(keys, issuer="https://id.example.com", audience="api")

@@ -214,6 +214,18 @@ WRONG: dict[str, tuple[Any, str]] = {
     "63 bytes": (lambda: KeySet.from_secret(b"x" * 63, algorithm="HS512"), "HS512 needs at least 64 random bytes"),
     "secret is a number": (lambda: KeySet.from_secret(1), "write text or bytes"),  # type: ignore[arg-type]  # wrong
     "public PEM as a secret": (lambda: KeySet.from_secret(public_pem(RSA_KEY)), "this is no secret"),
+    "public PEM behind a comment as a secret": (
+        lambda: KeySet.from_secret(b"Bag Attributes\n" + public_pem(RSA_KEY)),
+        "this is no secret",
+    ),
+    "public DER as a secret": (
+        lambda: KeySet.from_secret(RSA_KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)),
+        "this is no secret",
+    ),
+    "JWKS that is indented as a secret": (
+        lambda: KeySet.from_secret(json.dumps(KeySet.generate().public_jwks(), indent=2)),
+        "this is no secret",
+    ),
     "SSH key as a secret": (lambda: KeySet.from_secret("ssh-ed25519 " + "A" * 60), "this is no secret"),
     "secret for RS256": (lambda: KeySet.from_secret(SECRET, algorithm="RS256"), "a secret is for one of HS256"),
     "secret for none": (lambda: KeySet.from_secret(SECRET, algorithm="none"), "a secret is for one of HS256"),
@@ -240,6 +252,14 @@ WRONG: dict[str, tuple[Any, str]] = {
     "JWKS with a kid twice": (lambda: KeySet.from_jwks({"keys": SECRETS["keys"] * 2}), "a `kid` of its own"),
     "JWK of no kind": (lambda: KeySet.from_jwks({"keys": [{}]}), "key 0 got (hidden): write a JWK with a `kty`"),
     "JWK to encrypt": (lambda: KeySet.from_jwks({"keys": [{"kty": "RSA", "use": "enc"}]}), "not for signatures"),
+    "JWK whose operations are others": (
+        lambda: KeySet.from_jwks({"keys": [private_jwk(RSA_KEY, key_ops=["encrypt"])]}),
+        "not for signatures",
+    ),
+    "JWK whose operations are text": (
+        lambda: KeySet.from_jwks({"keys": [private_jwk(RSA_KEY, key_ops="verify")]}),
+        "not for signatures",
+    ),
     "JWK that lacks a part": (lambda: KeySet.from_jwks({"keys": [{"kty": "RSA", "e": "AQAB"}]}), "a complete JWK"),
     "JWK of a bad secret": (lambda: KeySet.from_jwks({"keys": [{"kty": "oct", "k": "a=="}]}), "the `k` of an oct key"),
     "JWK whose alg is a number": (lambda: KeySet.from_jwks({"keys": [{"kty": "RSA", "alg": 1}]}), "are text"),

@@ -12,6 +12,8 @@ from urllib.error import URLError
 
 import anyio
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jwt.algorithms import OKPAlgorithm
 
 from asgisec.errors import ConfigError, InvalidToken, KeysUnavailable
 from asgisec.tokens import KeySet, RemoteKeySet, TokenVerifier
@@ -334,7 +336,8 @@ def test_a_withdrawn_key_is_forgotten_with_what_it_signed(provider: Provider) ->
 
 
 def test_what_is_not_understood_is_passed_over(provider: Provider) -> None:
-    others = [{"kty": "RSA", "use": "enc"}, {"kty": "AKP"}, "x", {"kty": "oct", "k": "A" * 64}]
+    private = OKPAlgorithm.to_jwk(Ed25519PrivateKey.generate(), as_dict=True)
+    others = [{"kty": "RSA", "use": "enc"}, {"kty": "AKP"}, "x", {"kty": "oct", "k": "A" * 64}, private]
     provider.publish(OLD, extra=others)
     keys = RemoteKeySet(issuer=provider.url)
     ask(keys, OLD.sign(CLAIMS))
