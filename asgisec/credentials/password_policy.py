@@ -14,7 +14,6 @@ What is wrong is told with a closed reason and a text for the user: `too_short`,
 """
 
 import logging
-import unicodedata
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +22,7 @@ from typing import Literal
 from asgisec._exempt import is_coroutine_function
 from asgisec._wire.form import is_text
 from asgisec.context import request_id
+from asgisec.credentials._normal_forms import normalized
 from asgisec.errors import ConfigError
 from asgisec.events import SecurityEvent, emit
 
@@ -30,6 +30,7 @@ __all__ = ["PasswordPolicy", "PasswordProblem"]
 
 _LEAST_MOST = 64  # characters that have to be allowed
 _SHORTEST_CONTEXT = 4  # characters: what is shorter is found in too many good passwords
+_LONGEST_CONTEXT = 4096  # characters: what is longer is no name, and comes from whoever registers
 
 Reason = Literal["too_short", "too_long", "not_text", "common", "context", "breached"]
 
@@ -143,7 +144,7 @@ class PasswordPolicy:
 
 def _words(context: Iterable[str]) -> frozenset[str]:
     found = set()
-    for text in context:
+    for text in (one for one in context if len(one) <= _LONGEST_CONTEXT):
         plain = _plain(text)
         # Of an address, what stands before the sign is a name, too.
         found |= {word for word in (plain, plain.partition("@")[0]) if len(word) >= _SHORTEST_CONTEXT}
@@ -151,7 +152,7 @@ def _words(context: Iterable[str]) -> frozenset[str]:
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+    return normalized("NFKC", text).casefold()
 
 
 @lru_cache(maxsize=1)

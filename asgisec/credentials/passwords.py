@@ -18,7 +18,6 @@ import hmac
 import logging
 import os
 import re
-import unicodedata
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from argon2.exceptions import Argon2Error, VerifyMismatchError
 
 from asgisec.context import request_id
 from asgisec.credentials._encodings import LEGACY
+from asgisec.credentials._normal_forms import normalized
 from asgisec.credentials._workers import Workers
 from asgisec.errors import ConfigError, ContentTooLarge
 from asgisec.events import SecurityEvent, emit
@@ -209,7 +209,7 @@ class PasswordHasher:
 
     def _prepared(self, password: str, form: _Form) -> bytes:
         if form.normalization is not None:
-            password = unicodedata.normalize(form.normalization, password)
+            password = normalized(form.normalization, password)
         data = password.encode()
         if form.pepper_id is None:
             return data
