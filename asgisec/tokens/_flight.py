@@ -18,10 +18,16 @@ __all__ = ["Flights", "landed"]
 
 
 class Flights:
-    """At most one call of a function at a time."""
+    """At most one call of a function at a time.
 
-    def __init__(self, work: Callable[[], None]) -> None:
+    Args:
+        work: The function.
+        failed: Told why, where it could not be called at all.
+    """
+
+    def __init__(self, work: Callable[[], None], failed: Callable[[Exception], None]) -> None:
         self._work = work
+        self._failed = failed
         self._lock = Lock()
         self._flight: Future[None] | None = None
 
@@ -30,8 +36,13 @@ class Flights:
         with self._lock:
             flight = self._flight
             if flight is None or flight.done():
-                flight = self._flight = Future()
-                Thread(target=self._run, args=(flight,), name="asgisec-keys", daemon=True).start()
+                flight = Future()
+                try:
+                    Thread(target=self._run, args=(flight,), name="asgisec-keys", daemon=True).start()
+                except RuntimeError as error:  # there is no thread to be had now; the next caller may get one
+                    self._failed(error)
+                    flight.set_result(None)
+                self._flight = flight
             return flight
 
     def under_way(self) -> "Future[None] | None":

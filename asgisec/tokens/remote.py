@@ -78,7 +78,7 @@ class RemoteKeySet:
         if self._max_stale < self._ttl:
             raise ConfigError("RemoteKeySet(max_stale=)", max_stale, "write no less than ttl=")
         self._clock = clock
-        self._flights = Flights(self._fetch)
+        self._flights = Flights(self._fetch, self._failed)
         self._ring: Ring | None = None
         self._published: list[Any] | None = None
         self._fetched_at = 0.0
@@ -138,22 +138,25 @@ class RemoteKeySet:
             # The same keys stay the same ring: what was verified with them stays verified.
             ring = self._ring if published == self._published else _ring_of(published)
         except Exception as error:  # noqa: BLE001 - whatever it is, the keys at hand stay, and callers are told
-            self._failures += 1
-            self._failed_at = self._clock()
-            self._cause = error
-            # A sink of events belongs to a request; this belongs to none.
-            emit(
-                SecurityEvent(
-                    name="sys_keys_unavailable",
-                    reason="fetch_failed",
-                    policy="RemoteKeySet",
-                    level=logging.WARNING if self._ring is not None else logging.ERROR,
-                )
-            )
+            self._failed(error)
         else:
             self._failures = 0
             self._fetched_at = self._clock()
             self._ring, self._published = ring, published  # last: who sees a ring sees that it is fresh
+
+    def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        self._failed_at = self._clock()
+        self._cause = error
+        # A sink of events belongs to a request; this belongs to none.
+        emit(
+            SecurityEvent(
+                name="sys_keys_unavailable",
+                reason="fetch_failed",
+                policy="RemoteKeySet",
+                level=logging.WARNING if self._ring is not None else logging.ERROR,
+            )
+        )
 
     def _fetch_set(self) -> list[Any]:
         listed = fetch_json(self._jwks_url or self._discovered(), self._timeout).get("keys")

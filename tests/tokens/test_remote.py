@@ -194,6 +194,21 @@ def test_a_bad_answer_gives_no_keys_and_takes_none(
     assert "/elsewhere" not in provider.asked
 
 
+def test_a_fetch_for_which_there_is_no_thread_is_tried_again(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    keys = RemoteKeySet(issuer=provider.url)
+    with monkeypatch.context() as patched:
+        patched.setattr("asgisec.tokens._flight.Thread.start", start)
+        with pytest.raises(KeysUnavailable) as refusal:
+            ask(keys, OLD.sign(CLAIMS))
+    assert isinstance(refusal.value.__cause__, RuntimeError)
+    ask(keys, OLD.sign(CLAIMS))
+
+
 def test_nobody_is_there() -> None:
     with pytest.raises(KeysUnavailable):
         ask(RemoteKeySet(issuer="http://127.0.0.1:9"), OLD.sign(CLAIMS))
