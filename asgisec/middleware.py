@@ -153,6 +153,8 @@ class RateLimitMiddleware(SecurityMiddleware):
 
     _fuses = True
 
-    def __init__(self, app: ASGIApp, *args: Any, limits: Any = (), **options: Any) -> None:
+    def __init__(self, app: ASGIApp, *args: Any, **options: Any) -> None:
+        # Not an argument of its own: type checkers would refuse what stands behind the application in `add_middleware`.
+        limits = options.pop("limits", ())
         more = limits if isinstance(limits, list | tuple) else (limits,)
         super().__init__(app, RateLimit(*args, *more, **options))
