@@ -3,11 +3,14 @@
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.routing import Mount, Router
 
 from asgisec import Policy, SecurityMiddleware, install
 from asgisec._lifespan import close_all
@@ -73,6 +76,27 @@ def test_the_application_may_use_it_until_its_own_shutdown_has_ended() -> None:
 
     live(install(Starlette(lifespan=lifespan), using(Closed(log))))
     assert log == ["own shutdown", "closed"]
+
+
+@pytest.mark.parametrize("outer", [Starlette, FastAPI])
+def test_what_is_mounted_is_closed_with_the_application_it_is_mounted_in(outer: Any) -> None:
+    """Servers start and stop the outermost application only."""
+    log: list[str] = []
+    shared = Closed(log, "shared")
+
+    class Endpoint:
+        closes = (shared, Closed(log, "endpoint"))
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+    app = outer()
+    app.mount("/endpoint", Endpoint())
+    app.mount("/guarded", SecurityMiddleware(Endpoint(), using(Closed(log, "pass"))))
+    app.mount("/secured", install(outer(), using(Closed(log, "secured"))))
+    app.mount("/itself", Router(routes=[Mount("/again", app)]))
+    app.mount("/odd", SimpleNamespace(closes=5))
+    assert live(install(app, using(shared))) == COMPLETE
+    assert sorted(log) == ["endpoint", "pass", "secured", "shared"]
 
 
 def test_what_two_policies_share_is_closed_once_and_inner_ones_first() -> None:

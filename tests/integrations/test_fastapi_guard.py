@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from asgisec import Exchange, RequestID, install, secure
+from asgisec import Exchange, RequestID, SecurityMiddleware, install, secure
 from asgisec.auth import Authenticator, Principal, ScopePolicy
 from asgisec.errors import ConfigError
 from asgisec.integrations.fastapi import SecurityGuard
@@ -328,6 +328,9 @@ def misspelt(callers: Callers, where: str) -> FastAPI:
         case "mount":
             other.get("/", dependencies=[wrong])(index)
             app.mount("/other", other)
+        case "mount behind a pass":
+            other.get("/", dependencies=[wrong])(index)
+            app.mount("/other", SecurityMiddleware(other, RequestID()))
         case "router":
             router.get("/")(index)
             app.include_router(router, dependencies=[wrong], prefix="/there")
@@ -357,7 +360,7 @@ def callers_of(guard: SecurityGuard) -> Callable[..., Any]:
     return caller
 
 
-@pytest.mark.parametrize("where", ["route", "router", "nested", "mount", "websocket"])
+@pytest.mark.parametrize("where", ["route", "router", "nested", "mount", "mount behind a pass", "websocket"])
 def test_a_scope_that_nobody_declared_stops_the_start(where: str, callers: Callers) -> None:
     app = misspelt(callers, where)
     install(app, RequestID())

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi.dependencies.models import Dependant
 
-from asgisec.integrations._check import routes_of
+from asgisec.integrations._check import applications_in, routes_of
 from asgisec.integrations.fastapi.guard import SecurityGuard
 
 __all__ = ["Operation", "check_scopes_of", "dependencies_of", "operations"]
@@ -32,15 +32,14 @@ class Operation:
     own: bool
 
 
-def operations(app: Any, *, own: bool = True) -> Iterator[Operation]:
+def operations(app: Any) -> Iterator[Operation]:
     """Yield the routes of an application, of included routers, and of applications mounted below."""
-    for route in routes_of(app):
-        dependant = getattr(route, "dependant", None)
-        if isinstance(dependant, Dependant):
-            methods = frozenset(method.lower() for method in getattr(route, "methods", None) or ())
-            yield Operation(route.path_format, methods, dependant, own)
-        else:
-            yield from operations(getattr(route, "app", None), own=False)
+    for one in applications_in(app):
+        for route in routes_of(one):
+            dependant = getattr(route, "dependant", None)
+            if isinstance(dependant, Dependant):
+                methods = frozenset(method.lower() for method in getattr(route, "methods", None) or ())
+                yield Operation(route.path_format, methods, dependant, own=one is app)
 
 
 def dependencies_of(dependant: Dependant) -> Iterator[tuple[Any, tuple[str, ...]]]:
