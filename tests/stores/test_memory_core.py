@@ -1,5 +1,6 @@
 """The bounded mapping whose entries expire: right against a plain model, and bounded whatever comes."""
 
+import tracemalloc
 from dataclasses import dataclass, field
 
 import pytest
@@ -115,7 +116,11 @@ def test_no_put_pays_for_the_expiry_of_all() -> None:
     kept = Expiring[int, None](100_000, evicts=True)
     for key in range(10_000):
         kept.put(key, None, 1_010.0, 1_000.0)
+    tracemalloc.start()
     kept.put(-1, None, 2_000.0, 1_500.0)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10_000, "it wrote down all that had expired"
     assert len(kept) == 10_000 + 1 - 2
     assert kept.find(5_000, 1_500.0) is None
     for key in range(5_000):

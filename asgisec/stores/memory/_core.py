@@ -5,7 +5,6 @@ one stays the same however many there are, and no request pays for the expiry of
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from heapq import heappop, heappush
 from typing import Generic, Self, TypeVar
@@ -53,7 +52,7 @@ class Expiring(Generic[K, V]):
         get: Returns the entry of a key, `None` where there is none; whether it has expired is the caller's to see.
     """
 
-    __slots__ = ("_capacity", "_due", "_entries", "_evicts", "_seconds", "_waiting", "get")
+    __slots__ = ("_capacity", "_due", "_entries", "_evicts", "_second", "_seconds", "_waiting", "get")
 
     def __init__(self, capacity: int, *, evicts: bool) -> None:
         self._capacity = capacity
@@ -62,7 +61,8 @@ class Expiring(Generic[K, V]):
         self.get: Callable[[K], Entry[V] | None] = self._entries.get
         self._due: dict[int, list[K]] = {}
         self._seconds: list[int] = []
-        self._waiting: deque[tuple[K, int]] = deque()  # keys whose second has come, to be looked at
+        self._waiting: list[K] = []  # keys whose second has come, to be looked at
+        self._second = 0
 
     def __len__(self) -> int:
         """Return the number of entries, those that have expired and were not removed yet included."""
@@ -111,23 +111,28 @@ class Expiring(Generic[K, V]):
             noted.append(key)
 
     def _remove(self, now: float, count: int) -> None:
-        while self._seconds and self._seconds[0] <= now:
-            second = heappop(self._seconds)
-            self._waiting.extend((key, second) for key in self._due.pop(second))
-        for _ in range(min(count, len(self._waiting))):
-            key, second = self._waiting.popleft()
+        for _ in range(count):
+            if not self._waiting:
+                if not self._is_due(now):
+                    return
+                self._second = heappop(self._seconds)
+                self._waiting = self._due.pop(self._second)
+            key = self._waiting.pop()
             entry = self._entries.get(key)
-            if entry is None or entry._due != second:  # noqa: SLF001 - our own
+            if entry is None or entry._due != self._second:  # noqa: SLF001 - our own
                 continue  # gone, or noted elsewhere since
             if entry.expires_at <= now:
                 del self._entries[key]
             else:
                 self._note(key, entry, entry.expires_at)
 
+    def _is_due(self, now: float) -> bool:
+        return bool(self._seconds) and self._seconds[0] <= now
+
     def _make_room(self, now: float) -> None:
         """Make room for one entry, by what has expired, then by what expires first."""
         while len(self._entries) >= self._capacity:
-            if self._waiting:
+            if self._waiting or self._is_due(now):
                 self._remove(now, 1)
             elif self._evicts:
                 self._drop_first()
