@@ -77,7 +77,7 @@ def secure(
     auth: Authenticator | Authentication | None = None,
     headers: SecurityHeaders | None = _API,
     limits: Sequence[Any] = (),
-    proxies: Sequence[str] = (),
+    proxies: Sequence[str] | TrustedProxies = (),
     store: Any = None,
     on_event: EventSink | Sequence[EventSink] = (),
     environment: Literal["production", "development"] = "production",
@@ -94,7 +94,7 @@ def secure(
         headers: The security headers; `SecurityHeaders.web()` for an application that serves pages.
         limits: How often a client may ask, `100/minute`, and rules for single paths; see `RateLimit`. With `auth`, how
             often each principal may, too.
-        proxies: The proxies in front of it; see `TrustedProxies`.
+        proxies: The proxies in front of it; or a `TrustedProxies` of your own, where they set `Forwarded`.
         store: Where requests are counted; in each process apart where left out.
         on_event: A callable, or several, to be told of every security event besides the logger `asgisec.events`.
         environment: `production` refuses what must not ship: any host, any origin, plain-http and local origins, a
@@ -133,7 +133,7 @@ def secure(
         _check_origins(cors.allow_origins)
     policies: dict[type[Policy], Policy | None] = {
         RequestID: RequestID(),
-        TrustedProxies: TrustedProxies(proxies) if proxies else None,
+        TrustedProxies: _trusted(proxies),
         SecurityHeaders: headers,
         TrustedHosts: trusted,
         CORS: cors,
@@ -200,6 +200,12 @@ def _limits(limits: Sequence[Any], store: Any, *, authenticated: bool) -> Iterat
 
 def _is_nobody(exchange: Exchange) -> bool:
     return exchange.state.get("principal") is None
+
+
+def _trusted(proxies: Sequence[str] | TrustedProxies) -> TrustedProxies | None:
+    if isinstance(proxies, TrustedProxies):
+        return proxies
+    return TrustedProxies(proxies) if proxies else None
 
 
 def _check_hosts(hosts: Sequence[str]) -> None:

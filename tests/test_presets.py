@@ -139,6 +139,15 @@ def test_secure_runs_the_recommended_policies_in_that_order(options: Any, left_o
     assert [type(policy) for policy in wrapped.policies] == expected
 
 
+def test_a_policy_of_your_own_for_proxies_that_set_forwarded() -> None:
+    events: list[SecurityEvent] = []
+    proxies = TrustedProxies(["10.0.0.0/8"], header="forwarded")
+    app = secure(answering(), hosts=HOSTS, proxies=proxies, on_event=events.append)
+    headers = [("host", "evil.example"), ("forwarded", "for=127.0.0.1, for=192.0.2.7")]
+    assert request(app, headers=headers, client=("10.0.0.1", 4711)).status == 400
+    assert [event.client for event in events] == ["192.0.2.7"]
+
+
 def test_the_client_behind_a_proxy_is_the_one_that_events_name() -> None:
     events: list[SecurityEvent] = []
     app = secure(answering(), hosts=HOSTS, proxies=["10.0.0.0/8"], on_event=events.append)

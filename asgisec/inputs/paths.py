@@ -85,7 +85,7 @@ class SafeDirectory:
     __slots__ = ("_beneath", "base")
 
     def __init__(self, base: str | os.PathLike[str]) -> None:
-        if not os.fspath(base) or not Path(base).is_dir():
+        if not isinstance(base, str | os.PathLike) or not os.fspath(base) or not Path(base).is_dir():
             raise ConfigError("SafeDirectory(base=)", base, "give the path of a directory that exists")
         self.base = Path(base).resolve()
         if self.base == self.base.parent:

@@ -51,7 +51,7 @@ class TrustedProxies(Policy):
 
     Args:
         trusted: Addresses and networks of your proxies; `unix` for a peer on a Unix socket.
-        header: The header they set: `x-forwarded-for`, or `forwarded`.
+        header: The header they set: `x-forwarded-for`, or `forwarded`; in any case.
 
     Raises:
         ConfigError: An entry is no address or network, or is everybody.
@@ -70,11 +70,13 @@ class TrustedProxies(Policy):
         trusted = a_list(_OPTION, self.trusted)
         if not trusted:
             raise ConfigError(_OPTION, trusted, "name your proxies, such as ['10.0.0.0/8'], or leave the policy out")
-        if self.header not in _HEADERS:
+        header = self.header.lower() if isinstance(self.header, str) else self.header
+        if header not in _HEADERS:
             raise ConfigError("TrustedProxies(header=)", self.header, f"write one of {', '.join(map(repr, _HEADERS))}")
         networks = tuple(_network(entry) for entry in trusted if entry != "unix")
         for name, value in {
             "trusted": trusted,
+            "header": header,
             "_networks": networks,
             "_unix": "unix" in trusted,
             "_known": lru_cache(maxsize=_PEERS_REMEMBERED)(self._look_up),

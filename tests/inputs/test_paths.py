@@ -229,6 +229,7 @@ def test_magic_links_are_not_followed(means: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("base", "mend"),
     [
+        pytest.param(None, "give the path of a directory that exists", id="a variable that is not set"),
         pytest.param("", "give the path of a directory that exists", id="empty"),
         pytest.param("/no/such/directory", "give the path of a directory that exists", id="missing"),
         pytest.param(__file__, "give the path of a directory that exists", id="file"),

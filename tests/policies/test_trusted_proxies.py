@@ -106,7 +106,7 @@ def test_a_unix_socket_without_a_peer_is_trusted() -> None:
         pytest.param({"trusted": ["::ffff:10.0.0.0/104"]}, "write the IPv4 address or network", id="mapped network"),
         pytest.param({"trusted": ["::ffff:0:0/96"]}, "write the IPv4 address or network", id="all of IPv4, mapped"),
         pytest.param({"header": "x-real-ip"}, "write one of 'x-forwarded-for', 'forwarded'", id="another header"),
-        pytest.param({"header": "X-Forwarded-For"}, "write one of 'x-forwarded-for'", id="header in capitals"),
+        pytest.param({"header": "X_FORWARDED_FOR"}, "write one of 'x-forwarded-for'", id="as an environment names it"),
         pytest.param({"header": None}, "TrustedProxies(header=) got None", id="no header"),
     ],
 )
@@ -469,3 +469,10 @@ def test_beside_uvicorn(options: dict[str, Any], client: str, said: list[Any]) -
             _ask(port, "6.6.6.6, 192.0.2.9")
     assert resolved.scope["client"][0] == client
     assert [(event.name, event.reason, event.level) for event in resolved.events] == said
+
+
+def test_a_header_s_name_has_no_case() -> None:
+    for written in ("Forwarded", "X-Forwarded-For"):
+        policy = TrustedProxies(["10.0.0.1"], written)  # type: ignore[arg-type]  # types name one spelling
+        assert policy == TrustedProxies(["10.0.0.1"], policy.header)
+        assert policy.header == written.lower()
