@@ -84,6 +84,13 @@ def test_a_driver_that_is_missing_says_what_to_install(monkeypatch: pytest.Monke
         SQLStore.from_url(url_in(tmp_path))
 
 
+def test_a_url_that_names_no_driver_says_how_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for driver in ("psycopg", "psycopg2"):
+        monkeypatch.setitem(sys.modules, driver, None)
+    with pytest.raises(ConfigError, match=r"write a URL such as 'postgresql\+asyncpg://"):
+        SQLStore.from_url("postgresql://asgisec@localhost/keys")
+
+
 def test_a_store_is_opened_by_its_url(tmp_path: Path) -> None:
     assert isinstance(open_store(url_in(tmp_path)), SQLStore)
 

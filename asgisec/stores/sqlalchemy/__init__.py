@@ -90,7 +90,10 @@ class SQLStore(APIKeyTable, Denylist, RefreshFamilies):
             make = partial(create_async_engine, parsed, **{"pool_pre_ping": True, **options})
             engine = make()
         except ModuleNotFoundError as error:
-            raise ConfigError(_OPTION, ..., f"install {error.name}, the driver that it names") from None
+            # Where a URL names no driver, the missing one is SQLAlchemy's own choice, of which nobody here has heard.
+            named = "+" in str(url).partition("://")[0]
+            mend = f"install {error.name}, the driver that it names" if named else _MEND
+            raise ConfigError(_OPTION, ..., mend) from None
         except (SQLAlchemyError, TypeError, ValueError, AttributeError):
             raise ConfigError(_OPTION, ..., f"{_MEND}, with options that create_async_engine takes") from None
         dialect_named(engine.dialect.name)
