@@ -20,13 +20,16 @@ import hmac
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from inspect import isawaitable
 from typing import Any, Protocol, TypeAlias
 
+from anyio import CancelScope, get_cancelled_exc_class
+
 from asgisec.context import request_id
-from asgisec.errors import ConfigError, InvalidScope, InvalidToken, unless_text
+from asgisec.errors import ConfigError, InvalidScope, InvalidToken, StoreUnavailable, unless_text
 from asgisec.events import SecurityEvent, emit
 from asgisec.stores.protocols import Closable, DenylistStore, RefreshFamily, RefreshStore
 from asgisec.tokens import _scopes
@@ -233,14 +236,18 @@ class TokenIssuer:
         # Before the rotation: whoever ends this session afterwards, by subject, ends what is issued here, too.
         now = self._clock()
         successor = presented.successor()
-        rotation = await self._store.rotate(
-            family.id, presented.secret, successor.secret, presented.seal(successor), self._grace
-        )
+        sealed = presented.seal(successor)
+        try:
+            rotation = await self._store.rotate(family.id, presented.secret, successor.secret, sealed, self._grace)
+        except get_cancelled_exc_class():
+            await self._deny_ended(family.id)
+            raise
         if rotation.outcome == "repeated" and rotation.sealed is not None:
             successor = presented.open(rotation.sealed)
         elif rotation.outcome == "reused":
             self._tell("token_reuse", "reused", grant.subject, logging.CRITICAL)
-            await self._deny_session(family)
+            with CancelScope(shield=True):
+                await self._deny_session(family)
             raise refused("reused")
         elif rotation.outcome == "gone":
             raise refused("revoked")
@@ -359,6 +366,13 @@ class TokenIssuer:
     async def _deny_session(self, family: RefreshFamily) -> None:
         now = self._clock()
         await self._store.deny(family.owner, session_key(family.id), now, now + self._access_ttl + SLACK)
+
+    async def _deny_ended(self, family_id: str) -> None:
+        """End the access tokens of a session that has ended while its caller was cancelled: nobody else may come."""
+        with CancelScope(shield=True), suppress(StoreUnavailable):
+            family = await self._store.find_family(family_id)
+            if family is not None and family.ended:
+                await self._deny_session(family)
 
     async def _deny(self, subject: str, key: str, expires_at: float) -> None:
         await self._store.deny(self._owner(subject), key, self._clock(), expires_at + SLACK)

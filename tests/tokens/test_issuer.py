@@ -1,8 +1,10 @@
 """Who issues tokens: what is in them, their rotation, and how they end."""
 
+import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -626,6 +628,68 @@ async def test_a_caller_that_is_cancelled_logs_nobody_out(clock: Clock) -> None:
         await issuer.refresh(refresh_token(pair))
     [session] = await issuer.sessions("user-1")
     assert session.refreshed_at == NOW
+
+
+@pytest.mark.parametrize("step", ["rotate", "deny"])
+@pytest.mark.parametrize("how", ["scope", "task"])
+async def test_a_token_used_twice_ends_the_session_though_its_bearer_is_cancelled(
+    clock: Clock, step: str, how: str, anyio_backend_name: str
+) -> None:
+    if how == "task" and anyio_backend_name == "trio":
+        return  # which has no other way to cancel
+
+    class Slow(MemoryStore):
+        async def rotate(self, *args: Any) -> Rotation:
+            rotation = await super().rotate(*args)
+            await self._meanwhile("rotate")
+            return rotation
+
+        async def deny(self, *args: Any) -> None:
+            await self._meanwhile("deny")
+            await super().deny(*args)
+
+        async def _meanwhile(self, place: str) -> None:
+            if place == step and armed:
+                armed.clear()
+                cancel()
+                # A task that was cancelled is told at its next wait, and only once.
+                await checkpoint() if place == "rotate" or how == "scope" else None
+
+    cancel: Callable[[], object]
+    armed: list[str] = []
+    issuer = issuer_of(Slow(clock=clock), clock, refresh_grace=0)
+    pair = await issuer.issue("user-1", [])
+    second = await issuer.refresh(refresh_token(pair))
+    armed.append(step)
+    if how == "scope":
+        with CancelScope() as scope:
+            cancel = scope.cancel
+            with suppress(InvalidToken):
+                await issuer.refresh(refresh_token(pair))
+    else:
+        task = asyncio.ensure_future(issuer.refresh(refresh_token(pair)))
+        cancel = task.cancel
+        [outcome] = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(outcome, asyncio.CancelledError | InvalidToken)
+    assert not armed
+    with pytest.raises(InvalidToken) as refusal:
+        await issuer.verifier().authenticate(second.access_token)
+    assert refusal.value.reason == "revoked"
+
+
+async def test_who_is_cancelled_while_the_store_goes_down_is_cancelled(clock: Clock) -> None:
+    class Slow(Down):
+        async def rotate(self, *args: Any) -> Rotation:
+            self.failing = "find_family"
+            scope.cancel()
+            await checkpoint()
+            return await super().rotate(*args)
+
+    issuer = issuer_of(Slow(clock=clock), clock)
+    pair = await issuer.issue("user-1", [])
+    with CancelScope() as scope:
+        await issuer.refresh(refresh_token(pair))
+    assert scope.cancelled_caught
 
 
 PUBLIC = KeySet.from_jwks(KeySet.generate("EdDSA").public_jwks())
