@@ -128,6 +128,24 @@ def test_no_put_pays_for_the_expiry_of_all() -> None:
     assert len(kept) == 5_001
 
 
+def test_no_put_pays_for_all_that_was_moved() -> None:
+    kept = Expiring[int, None](1_000, evicts=True)
+    for key in range(1_000):
+        kept.put(key, None, 1_010.0, 1_000.0).expires_at = 1_030.0
+    spent = kept.find(500, 1_000.0)
+    assert spent is not None
+    spent.expires_at = 1_040.0
+    for now in (1_001.0, 1_012.0):  # before their second has come, and after
+        kept.put(int(now), None, 1_050.0, now)
+        assert len(kept) == 1_000
+        assert len(kept._due[1_031]) < 50, "all were noted anew"
+    # Whoever spends more ends later: fresh keys do not drive out such a count.
+    for key in range(2_000, 2_900):
+        kept.put(key, None, 1_050.0, 1_012.0)
+    assert len(kept) == 1_000
+    assert kept.find(500, 1_012.0) is spent
+
+
 @dataclass
 class Denials:
     """A store, and the time that it sees."""

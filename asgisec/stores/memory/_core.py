@@ -7,6 +7,7 @@ one stays the same however many there are, and no request pays for the expiry of
 import time
 from collections.abc import Callable, Hashable, Iterator
 from heapq import heappop, heappush
+from math import nextafter
 from typing import Generic, Self, TypeVar
 
 from asgisec.errors import ConfigError, StoreUnavailable
@@ -18,6 +19,8 @@ V = TypeVar("V")
 
 # How many entries that are due each new one removes. One would keep pace; two catch up with a pause.
 _REMOVED_AT_ONCE = 2
+# How many entries that were moved to a later time one request notes anew, in a full store; of these the first goes.
+_MOVED_AT_ONCE = 16
 
 
 class Entry(Generic[V]):
@@ -112,46 +115,53 @@ class Expiring(Generic[K, V]):
 
     def _remove(self, now: float, count: int) -> None:
         for _ in range(count):
-            if not self._waiting:
-                if not self._is_due(now):
-                    return
-                self._second = heappop(self._seconds)
-                self._waiting = self._due.pop(self._second)
-            key = self._waiting.pop()
-            entry = self._entries.get(key)
-            if entry is None or entry._due != self._second:  # noqa: SLF001 - our own
-                continue  # gone, or noted elsewhere since
-            if entry.expires_at <= now:
-                del self._entries[key]
-            else:
-                self._note(key, entry, entry.expires_at)
+            if not self._waiting and not self._is_due(now):
+                return
+            self._look_at_due(now)
 
     def _is_due(self, now: float) -> bool:
         return bool(self._seconds) and self._seconds[0] <= now
 
-    def _make_room(self, now: float) -> None:
-        """Make room for one entry, by what has expired, then by what expires first."""
-        while len(self._entries) >= self._capacity:
-            if self._waiting or self._is_due(now):
-                self._remove(now, 1)
-            elif self._evicts:
-                self._drop_first()
-            else:
-                raise StoreUnavailable from _Full(f"the memory store holds {self._capacity} entries, and may drop none")
+    def _look_at_due(self, now: float) -> K | None:
+        if not self._waiting:
+            self._second = heappop(self._seconds)
+            self._waiting = self._due.pop(self._second)
+        return self._look_at(self._waiting.pop(), self._second, now)
 
-    def _drop_first(self) -> None:
+    def _look_at_first(self) -> K | None:
         second = self._seconds[0]
         noted = self._due[second]
         key = noted.pop()
         if not noted:
             del self._due[heappop(self._seconds)]
+        return self._look_at(key, second, nextafter(second, 0))
+
+    def _look_at(self, key: K, second: int, end: float) -> K | None:
+        """Remove an entry that expires by `end`; note one that was moved to a later time anew, and return its key."""
         entry = self._entries.get(key)
         if entry is None or entry._due != second:  # noqa: SLF001 - our own
-            return
-        if int(entry.expires_at) + 1 > second:
-            self._note(key, entry, entry.expires_at)  # it was moved to a later time, and others come first
-        else:
+            return None  # gone, or noted elsewhere since
+        if entry.expires_at <= end:
             del self._entries[key]
+            return None
+        self._note(key, entry, entry.expires_at)
+        return key
+
+    def _make_room(self, now: float) -> None:
+        """Make room for one entry, by what has expired, then by what expires first."""
+        moved: list[K] = []
+        while len(self._entries) >= self._capacity:
+            if self._waiting or self._is_due(now):
+                found = self._look_at_due(now)
+            elif self._evicts:
+                found = self._look_at_first()
+            else:
+                raise StoreUnavailable from _Full(f"the memory store holds {self._capacity} entries, and may drop none")
+            if found is not None and self._evicts:
+                moved.append(found)
+                if len(moved) == _MOVED_AT_ONCE:
+                    # All may have been moved, and no request shall note all of them anew.
+                    del self._entries[min(moved, key=lambda key: self._entries[key].expires_at)]
 
 
 class _Full(Exception):
