@@ -5,7 +5,7 @@ from typing import Any
 
 from asgisec.stack import ASGIApp, SecurityMiddleware
 
-__all__ = ["applications_in", "checked", "routes_of"]
+__all__ = ["applications_in", "around", "checked", "routes_of"]
 
 
 def checked(app: ASGIApp, check: Callable[[], None]) -> ASGIApp:
@@ -39,16 +39,23 @@ def routes_of(app: Any) -> Iterator[Any]:
             yield getattr(context, "starlette_route", None) or context
 
 
+def around(app: object) -> Iterator[object]:
+    """Yield an application and, where it is middleware, all that it is around, outermost first."""
+    found: set[int] = set()
+    while app is not None and id(app) not in found:
+        found.add(id(app))
+        yield app
+        # What middleware calls `app` is what it is around, by a convention that Starlette's own keeps.
+        app = app.app if isinstance(app, SecurityMiddleware) else getattr(app, "__dict__", {}).get("app")
+
+
 def applications_in(app: object) -> Iterator[object]:
     """Yield an application, and all that is mounted in it, also behind middleware."""
     found: set[int] = set()
     waiting = [app]
     while waiting:
-        one = waiting.pop()
-        if one is None or id(one) in found:
-            continue
-        found.add(id(one))
-        yield one
-        # What middleware calls `app` is what it is around, by a convention that Starlette's own keeps.
-        inside = one.app if isinstance(one, SecurityMiddleware) else getattr(one, "__dict__", {}).get("app")
-        waiting += [inside, *(getattr(route, "app", None) for route in routes_of(one))]
+        for one in around(waiting.pop()):
+            if id(one) not in found:
+                found.add(id(one))
+                yield one
+                waiting += [getattr(route, "app", None) for route in routes_of(one)]

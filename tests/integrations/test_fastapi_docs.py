@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
-from asgisec import CORS, RequestID, SecurityHeaders, install, secure
-from asgisec.integrations.fastapi import DocsPages, docs_page
+from asgisec import CORS, RequestID, SecurityHeaders, SecurityMiddleware, install, secure
+from asgisec.integrations.fastapi import docs_page, pages
 from tests.asgi import Recorded, request
 
 HERE = "https://testserver/"
@@ -208,6 +208,33 @@ def test_mounted_secured_in_secured() -> None:
     assert csp_of(request(outer, path="/inner/ok")) == STRICT
 
 
+@pytest.mark.parametrize("root", ["", "/api"])
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("place", ["mounted", "behind middleware", "in a router", "two down"])
+def test_those_of_a_mounted_application(place: str, path: str, root: str) -> None:
+    inner, outer = FastAPI(title="Inner"), FastAPI(title="Outer")
+    prefix = "/v1"
+    match place:
+        case "mounted":
+            outer.mount("/v1", inner)
+        case "behind middleware":
+            outer.mount("/v1", SecurityMiddleware(inner, RequestID()))
+        case "in a router":
+            router = APIRouter()
+            router.mount("/v1", inner)
+            outer.include_router(router)
+        case _:
+            outer.mount("/v1", between := FastAPI())
+            between.mount("/v2", inner)
+            prefix = "/v1/v2"
+    outer.mount("/itself", outer)
+    outer.mount("/of/{tenant}", inner)
+    secure(outer, hosts=["testserver"])
+    assert_works_and_no_more(request(outer, path=root + prefix + path, root_path=root), path, root + prefix)
+    assert_works_and_no_more(request(outer, path=path, root_path=root), path, root)
+    assert csp_of(request(outer, path="/of/a/docs")) == STRICT
+
+
 def test_secured_twice() -> None:
     app = secure(secured(), hosts=["testserver"])
     assert_works_and_no_more(request(app, path="/docs"), "/docs")
@@ -283,13 +310,13 @@ def test_without_a_policy_none_is_added(policies: list[Any]) -> None:
 
 def test_pages_are_rendered_once_however_many_paths_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[str] = []
-    render = DocsPages._render
+    render = pages._policy_at
 
-    def counted(self: DocsPages, path: str, root_path: str) -> bytes:
+    def counted(app: FastAPI, path: str, root_path: str) -> bytes:
         rendered.append(path)
-        return render(self, path, root_path)
+        return render(app, path, root_path)
 
-    monkeypatch.setattr(DocsPages, "_render", counted)
+    monkeypatch.setattr(pages, "_policy_at", counted)
     app = FastAPI()
 
     @app.get("/items/{number}")

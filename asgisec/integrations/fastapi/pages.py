@@ -1,7 +1,8 @@
 """FastAPI's documentation pages, which keep working under a strict content security policy."""
 
 from base64 import b64encode
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
@@ -9,9 +10,11 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
 from fastapi.responses import HTMLResponse
+from starlette.routing import Mount
 
 from asgisec._exempt import path_below_root
 from asgisec._wire.headers import Pair
+from asgisec.integrations._check import around, routes_of
 from asgisec.policy import Exchange, Policy
 
 __all__ = ["DocsPages", "docs_page"]
@@ -28,37 +31,62 @@ class DocsPages(Policy):
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
-        pages = (app.docs_url, app.docs_url and app.swagger_ui_oauth2_redirect_url, app.redoc_url)
-        # Without a description FastAPI has no such pages, whatever their addresses are.
-        self._pages = frozenset(page for page in pages if page and app.openapi_url)
         # What the pages contain depends on the path under which the application is mounted, and on nothing a client
         # sends. An application is reached under few.
-        self._policy_of = lru_cache(maxsize=16)(self._render)
+        self._policy_of = lru_cache(maxsize=64)(_policy_at)
+
+    @cached_property
+    def _pages(self) -> dict[str, tuple[FastAPI, str, str]]:
+        """The pages, those of mounted applications too, by path: whose, where that is mounted, its path there."""
+        return {prefix + page: (app, prefix, page) for app, prefix in _mounted(self._app) for page in _pages_of(app)}
 
     def on_response(self, exchange: Exchange, headers: list[Pair]) -> None:
         """Name what the page loads, if this is one and it does not say so itself."""
         if _CSP in exchange.names or exchange.status != 200:  # noqa: PLR2004
             return
-        path = path_below_root(exchange.scope)
-        if path in self._pages:
-            headers.append((_CSP, self._policy_of(path, exchange.scope.get("root_path", "").rstrip("/"))))
+        found = self._pages.get(path_below_root(exchange.scope))
+        if found is not None:
+            app, prefix, page = found
+            root_path = exchange.scope.get("root_path", "").rstrip("/") + prefix
+            headers.append((_CSP, self._policy_of(app, page, root_path)))
 
-    def _render(self, path: str, root_path: str) -> bytes:
-        app = self._app
-        openapi_url = f"{root_path}{app.openapi_url}"
-        redirect_url = app.swagger_ui_oauth2_redirect_url
-        if path == app.docs_url:
-            page = get_swagger_ui_html(
-                openapi_url=openapi_url,
-                title=f"{app.title} - Swagger UI",
-                oauth2_redirect_url=root_path + redirect_url if redirect_url else None,
-                init_oauth=app.swagger_ui_init_oauth,
-                swagger_ui_parameters=app.swagger_ui_parameters,
-            )
-            return _policy_of(page)
-        if path == app.redoc_url:
-            return _policy_of(get_redoc_html(openapi_url=openapi_url, title=f"{app.title} - ReDoc"))
-        return _policy_of(get_swagger_ui_oauth2_redirect_html())
+
+def _mounted(app: FastAPI) -> Iterator[tuple[FastAPI, str]]:
+    """Yield an application and those mounted in it, each with its prefix; not those whose prefix varies."""
+    found: set[int] = set()
+    waiting: list[tuple[object, str]] = [(app, "")]
+    while waiting:
+        one, prefix = waiting.pop()
+        if id(one) in found:
+            continue
+        found.add(id(one))
+        if isinstance(one, FastAPI):
+            yield one, prefix
+        mounts = [route for route in routes_of(one) if isinstance(route, Mount) and "{" not in route.path]
+        waiting += [(inside, prefix + mount.path) for mount in mounts for inside in around(mount.app)]
+
+
+def _pages_of(app: FastAPI) -> list[str]:
+    pages = (app.docs_url, app.docs_url and app.swagger_ui_oauth2_redirect_url, app.redoc_url)
+    # Without a description FastAPI has no such pages, whatever their addresses are.
+    return [page for page in pages if page and app.openapi_url]
+
+
+def _policy_at(app: FastAPI, path: str, root_path: str) -> bytes:
+    openapi_url = f"{root_path}{app.openapi_url}"
+    redirect_url = app.swagger_ui_oauth2_redirect_url
+    if path == app.docs_url:
+        page = get_swagger_ui_html(
+            openapi_url=openapi_url,
+            title=f"{app.title} - Swagger UI",
+            oauth2_redirect_url=root_path + redirect_url if redirect_url else None,
+            init_oauth=app.swagger_ui_init_oauth,
+            swagger_ui_parameters=app.swagger_ui_parameters,
+        )
+        return _policy_of(page)
+    if path == app.redoc_url:
+        return _policy_of(get_redoc_html(openapi_url=openapi_url, title=f"{app.title} - ReDoc"))
+    return _policy_of(get_swagger_ui_oauth2_redirect_html())
 
 
 def docs_page(page: HTMLResponse) -> HTMLResponse:
