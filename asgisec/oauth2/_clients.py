@@ -11,13 +11,13 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from asgisec._wire.basic import Basic, parse_basic
 from asgisec.oauth2._endpoint import Scope, header_lines
 from asgisec.oauth2._errors import InvalidClient, InvalidRequest
 
-__all__ = ["Client", "Clients", "Known", "authenticated", "called", "proven"]
+__all__ = ["Client", "Clients", "Known", "authenticated", "called", "proven", "recognised"]
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ async def authenticated(scope: Scope, form: Mapping[str, str], clients: Clients 
     if not client_id or (clients is None and not secret):
         # Where no clients are known, what one calls itself without proof says nothing.
         return None
-    known = None if clients is None else await called(clients(client_id, secret))
+    known = None if clients is None else recognised("clients=", await called(clients(client_id, secret)))
     if known is None:
         raise InvalidClient(headers=challenge)
     return Client(client_id, known, proven=bool(secret))
@@ -107,6 +107,19 @@ def _presented(scope: Scope, form: Mapping[str, str]) -> tuple[Mapping[str, str]
 
 
 _NOBODY = Basic("", "")
+
+
+def recognised(option: str, found: Known | Literal[False] | None) -> Known | None:
+    """Return who was found; `None` for `None`, and for the `False` of `right and user`.
+
+    Raises:
+        TypeError: It is nobody: what only says yes, or no, would let in whoever comes.
+    """
+    if found is None or found is False:
+        return None
+    if not hasattr(found, "subject") or not hasattr(found, "scopes"):
+        raise TypeError(f"{option} returns an object with subject and scopes, or None; not {type(found).__name__}")
+    return found
 
 
 async def called(result: T | Awaitable[T]) -> T:

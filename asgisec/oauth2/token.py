@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from asgisec._connection import asking_for, report, scope_of
 from asgisec.errors import ConfigError, SecurityError, Unauthenticated
-from asgisec.oauth2._clients import Client, Clients, Known, authenticated, called, proven
+from asgisec.oauth2._clients import Client, Clients, Known, authenticated, called, proven, recognised
 from asgisec.oauth2._endpoint import FormEndpoint, Scope, address_of, parameter
 from asgisec.oauth2._errors import InvalidGrant, UnauthorizedClient, UnsupportedGrantType, json_answer
 from asgisec.oauth2._options import check_callable, check_issuer
@@ -158,7 +158,7 @@ class TokenEndpoint(FormEndpoint):
         refusal: Unauthenticated | None = None
         user: Known | None = None
         try:
-            user = await called(login(username, password))
+            user = recognised("login=", await called(login(username, password)))
         except Unauthenticated as error:
             refusal = error
         if throttle is not None:

@@ -3,6 +3,7 @@
 from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import anyio
 import pytest
@@ -222,3 +223,18 @@ def test_what_is_called_may_wait_or_not() -> None:
         return await called(waiting_clients("spa", ""))
 
     assert anyio.run(run) == CLIENTS["spa"]
+
+
+@pytest.mark.parametrize("form", [{"client_id": "web", "client_secret": "wrong"}, {"client_id": "web"}])
+def test_who_is_not_right_is_nobody_however_that_is_said(form: dict[str, str]) -> None:
+    def right_and_known(client_id: str, secret: str) -> Any:
+        return secret == CLIENTS["web"].secret and CLIENTS["web"]
+
+    with pytest.raises(InvalidClient):
+        anyio.run(authenticated, scope_of(), form, right_and_known)
+
+
+@pytest.mark.parametrize("found", [True, 1, "web", object(), {"subject": "c-web", "scopes": ()}])
+def test_what_says_no_more_than_yes_is_nobody(found: Any) -> None:
+    with pytest.raises(TypeError, match=r"^clients= returns an object with subject and scopes, or None; not "):
+        anyio.run(authenticated, scope_of(), {"client_id": "web", "client_secret": "x"}, lambda name, secret: found)

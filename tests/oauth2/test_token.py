@@ -455,6 +455,15 @@ def test_the_throttle_is_told(form: dict[str, str], look_up: Any, steps: list[st
     assert throttle.told == [(step, "ada", "192.0.2.7") for step in steps]
 
 
+@pytest.mark.parametrize(("found", "steps"), [(False, ["check", "failed"]), (True, ["check"]), ("user-1", ["check"])])
+def test_the_throttle_is_told_of_no_success_of_nobody(found: Any, steps: list[str]) -> None:
+    throttle = Throttle()
+    answer = post(endpoint(login=lambda username, password: found, throttle=throttle), password())
+    assert [step for step, _, _ in throttle.told] == steps
+    assert answer.status == (0 if found else 400)
+    assert found is False or isinstance(answer.error, TypeError)
+
+
 @pytest.mark.parametrize("client", [("unix", None), None], ids=["socket", "unknown"])
 def test_the_throttle_is_told_where_from(client: Any) -> None:
     throttle = Throttle()
