@@ -41,8 +41,7 @@ def prefix() -> str:
         pytest.param("keys.db", id="a path"),
         pytest.param("nosuch+driver://ada:s3cret@host/db", id="a dialect that is none"),
         pytest.param("sqlite:///keys.db", id="a driver that blocks"),
-        pytest.param("sqlite+aiosqlite://", id="in memory"),
-        pytest.param("sqlite+aiosqlite:///:memory:", id="in memory, by name"),
+        pytest.param("sqlite://", id="a driver that blocks, in memory"),
         pytest.param("postgresql+asyncpg://ada:s3cret@host:port/db", id="a port that is none"),
     ],
 )
@@ -366,3 +365,23 @@ async def test_what_was_raised_before_is_left_as_it_was(tmp_path: Path) -> None:
 
 def _raising(local: str) -> None:
     raise ValueError
+
+
+@pytest.mark.parametrize("url", ["sqlite+aiosqlite://", "sqlite+aiosqlite:///", "sqlite+aiosqlite:///:memory:"])
+def test_a_database_in_memory_is_one_as_long_as_its_store(url: str) -> None:
+    """Whatever event loop asks, as test clients have one for each request; and no other store sees it."""
+    store, other, end = open_store(url), SQLStore.from_url(url), time.time() + 60
+    assert isinstance(store, SQLStore)
+
+    async def deny() -> None:
+        await asyncio.gather(*(store.deny("ada", f"t:{number}", 5.0, end) for number in range(8)))
+
+    async def denied(asked: SQLStore) -> list[float | None]:
+        found = [*await asked.denied("ada", [f"t:{number}" for number in range(8)])]
+        await asked.aclose()
+        return found
+
+    asyncio.run(deny())
+    assert asyncio.run(denied(store)) == [5.0] * 8
+    assert asyncio.run(denied(store)) == [5.0] * 8
+    assert asyncio.run(denied(other)) == [None] * 8

@@ -1,8 +1,11 @@
 """The SQL store, on SQLAlchemy: for API keys, refresh families and revocations, in PostgreSQL or SQLite."""
 
+import sqlite3
 from datetime import timedelta
 from functools import partial
+from secrets import token_hex
 from typing import Any, Self
+from weakref import finalize
 
 from asgisec._durations import in_seconds
 from asgisec._extras import needs
@@ -28,6 +31,8 @@ _PREFIX = "asgisec_"
 # In one process they stand in line, for its one connection.
 _IN_LINE = {"pool_size": 1, "max_overflow": 0}
 _POOLS = frozenset({*_IN_LINE, "poolclass", "pool"})  # whoever sets one of these knows better
+# In memory, each connection would have a database of its own; by this file system, those of one process share it.
+_SHARED = {"vfs": "memdb", "uri": "true"}
 _TIMEOUT = 2.0  # seconds: a database is asked for more than a counter is
 
 
@@ -67,7 +72,8 @@ class SQLStore(APIKeyTable, Denylist, RefreshFamilies):
         """Return the store in the database at a URL. It connects when it is first used.
 
         Args:
-            url: `postgresql+asyncpg://user:password@host/name`, or `sqlite+aiosqlite:///file.db`.
+            url: `postgresql+asyncpg://user:password@host/name`, `sqlite+aiosqlite:///file.db`, or `sqlite+aiosqlite://`
+                for a database in memory, which is there as long as the store: for tests.
             prefix: What the names of the tables begin with.
             timeout: The longest that a caller waits, connecting included, in seconds.
             create: Create the tables where they are not there.
@@ -77,9 +83,13 @@ class SQLStore(APIKeyTable, Denylist, RefreshFamilies):
             ConfigError: The URL, or an option, cannot be used.
         """
         # The URL is not shown: it may have a password.
+        memory = None
         try:
             parsed = make_url(url)
             if parsed.get_backend_name() == "sqlite":
+                if parsed.database in {None, "", ":memory:"}:
+                    memory = f"file:/asgisec-{token_hex(8)}"
+                    parsed = parsed.set(database=memory, query=_SHARED)
                 # How long SQLite waits for a lock, in a thread that nobody can interrupt.
                 options = {
                     **options,
@@ -97,10 +107,11 @@ class SQLStore(APIKeyTable, Denylist, RefreshFamilies):
         except (SQLAlchemyError, TypeError, ValueError, AttributeError):
             raise ConfigError(_OPTION, ..., f"{_MEND}, with options that create_async_engine takes") from None
         dialect_named(engine.dialect.name)
-        if engine.dialect.name == "sqlite" and parsed.database in {None, "", ":memory:"}:
-            raise ConfigError(_OPTION, ..., "name a file: each connection would have a database of its own")
         store = cls.__new__(cls)
         SQL.__init__(store, Engines(make), prefix=prefix, timeout=timeout, create=create)
+        if memory is not None:
+            # SQLite forgets it with its last connection, and those of an event loop end with that.
+            finalize(store, sqlite3.connect(f"{memory}?vfs=memdb", uri=True, check_same_thread=False).close)
         return store
 
     @property
