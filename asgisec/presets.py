@@ -144,7 +144,7 @@ def secure(
         Authentication: Authentication(auth) if isinstance(auth, Authenticator) else auth,
     }
     if store is not None and not callable(getattr(store, "spending", None)):
-        raise ConfigError("secure(store=)", store, "write a store that counts, such as MemoryStore()")
+        raise ConfigError("secure(store=)", unless_text(store), "write a store that counts, such as MemoryStore()")
     limited = _limits(limits, store, authenticated=auth is not None)
     kinds = [kind for kind, _ in RECOMMENDED_ORDER]
     found = [next(limited, None) if kind is RateLimit else policies.get(kind) for kind in kinds]

@@ -49,6 +49,7 @@ def test_a_config_error_names_the_option_shows_the_value_and_says_the_mend(value
         pytest.param(SQLStore, id="SQLStore"),
         pytest.param(SecurityGuard, id="SecurityGuard"),
         pytest.param(lambda text: secure(FastAPI(), hosts=["a.example"], auth=text), id="secure"),
+        pytest.param(lambda text: secure(FastAPI(), hosts=["a.example"], store=text), id="secure, of a store"),
         pytest.param(
             lambda text: TokenIssuer(KeySet.generate(), issuer="https://a.example", audience="a", store=text),
             id="TokenIssuer",
