@@ -28,12 +28,11 @@ def amounts(option: str, value: object) -> tuple[Amount, ...]:
     Raises:
         ConfigError: Something among them is none of these, or nothing is.
     """
-    read: dict[Amount, None] = {}
+    read: list[Amount] = []
     for one in _listed(value):
-        if callable(one):
-            read[one] = None
-        else:
-            read |= dict.fromkeys(_items(option, one))
+        for amount in (one,) if callable(one) else _items(option, one):
+            if amount not in read:  # a function may be an object without a hash
+                read.append(amount)
     if not read:
         raise ConfigError(option, value, _NOTHING)
     return tuple(read)

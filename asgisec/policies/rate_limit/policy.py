@@ -115,7 +115,7 @@ class RateLimit(Policy):
             raise ConfigError("RateLimit(*limits)", limits, "name at least one limit, such as '100/minute', or rules")
         a_bool("RateLimit(dry_run=)", dry_run)
         general = amounts("RateLimit(*limits)", limits) if limits else ()
-        called = _NAMES.get(key, "") if name is None else a_name("RateLimit(name=)", name)
+        called = _called(key) if name is None else a_name("RateLimit(name=)", name)
         spoken = None if messages is None else message_limits("RateLimit(messages=)", messages)
         most = positive("RateLimit(max_concurrent=)", max_concurrent, "requests")
         kept = called or key_name(key)
@@ -158,7 +158,7 @@ class RateLimit(Policy):
     @property
     def needs(self) -> Sequence[str]:  # type: ignore[override]  # there a class attribute, here it depends on the key
         """What has to be found out further out: who calls, where limits are by principal."""
-        return ("principal",) if self.key in AFTER_AUTHENTICATION else ()
+        return ("principal",) if self.key in tuple(AFTER_AUTHENTICATION) else ()
 
     @property
     def closes(self) -> "Sequence[Closable]":  # type: ignore[override]  # likewise
@@ -207,6 +207,10 @@ class RateLimit(Policy):
         names.update(map(_name, fields))
 
 
+def _called(key: object) -> str:
+    return next((name for known, name in _NAMES.items() if known is key), "")  # it may have no hash
+
+
 _PREFLIGHT = "preflight "
 _name = itemgetter(0)
 
@@ -223,6 +227,6 @@ def _rules(rules: object) -> tuple[Rule, ...]:
         if not isinstance(rule, Rule):
             raise ConfigError(option, rule, "write a list of Rule(...)")
     listed = tuple(rules)
-    if len(set(listed)) < len(listed):
+    if any(rule in listed[:place] for place, rule in enumerate(listed)):
         raise ConfigError(option, rules, "list each rule once: it would count every request twice")
     return listed

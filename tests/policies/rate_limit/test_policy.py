@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -260,6 +261,25 @@ def test_exemptions() -> None:
 def test_an_exempt_answer_tells_nothing() -> None:
     answer = request(limited("1/minute", exempt=["/health"], headers="both").app, path="/health")
     assert [name for name, _ in answer.headers if "ratelimit" in name] == []
+
+
+@dataclass
+class Header:
+    """A function that has no hash, as dataclasses have none that may change."""
+
+    name: str
+
+    def __call__(self, exchange: Exchange) -> str:
+        return exchange.header(self.name) or "1/minute"
+
+
+def test_functions_without_a_hash() -> None:
+    rules = [Rule("/", limits=Header("x-limit")), Rule("/", limits=Header("x-limit"), name="other")]
+    made = limited(Header("x-limit"), Header("x-limit"), rules=rules, key=Header("x-key"))
+    answers = [request(made.app, headers=[("host", "h"), ("x-key", key)]) for key in ("a", "b", "a")]
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    # Of one function that stands there twice each request counts once.
+    assert left(answers[0]) == {"1/minute": 0, "/ 1/minute": 0, "other 1/minute": 0}
 
 
 def test_tiers() -> None:
