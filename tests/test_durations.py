@@ -34,6 +34,7 @@ NAMES: dict[str, Any] = {"issuer": "https://id.example.com", "audience": "api"}
         pytest.param(None, None, id="none"),
         pytest.param(float("nan"), None, id="not a number"),
         pytest.param(float("inf"), None, id="without end"),
+        pytest.param(10**400, None, id="more than any float holds"),
     ],
 )
 def test_durations(value: object, expected: float | None) -> None:
