@@ -34,6 +34,17 @@ if TYPE_CHECKING:
 __all__ = ["RateLimitGuard"]
 
 
+class _OfConnection:
+    """What FastAPI asks of a dependency; its connection is loaded by whoever has the framework."""
+
+    def __get__(self, guard: "RateLimitGuard | None", owner: type) -> Signature:
+        if guard is None:
+            raise AttributeError("__signature__")
+        from starlette.requests import HTTPConnection  # noqa: PLC0415 - importing asgisec must not load it
+
+        return Signature([Parameter("connection", Parameter.POSITIONAL_OR_KEYWORD, annotation=HTTPConnection)])
+
+
 class RateLimitGuard:
     """Refuse whoever comes here too often.
 
@@ -52,6 +63,8 @@ class RateLimitGuard:
     Raises:
         ConfigError: An option is wrong.
     """
+
+    __signature__ = _OfConnection()
 
     def __init__(
         self,
@@ -88,13 +101,6 @@ class RateLimitGuard:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self._limits))})"
-
-    @property
-    def __signature__(self) -> Signature:
-        """What FastAPI asks of a dependency; its connection is loaded by whoever has the framework."""
-        from starlette.requests import HTTPConnection  # noqa: PLC0415 - importing asgisec must not load it
-
-        return Signature([Parameter("connection", Parameter.POSITIONAL_OR_KEYWORD, annotation=HTTPConnection)])
 
     async def __call__(self, connection: Any, _handler: object = None) -> None:
         """Count a call, and refuse it where it is one too many.

@@ -237,7 +237,7 @@ class Judge:
 def exceeded(wait: int, violated: Sequence[str], fields: "Sequence[Pair]", **more: str) -> RateLimitExceeded:
     """Return the refusal of a request over its limits (draft-ietf-httpapi-ratelimit-headers-11 section 5.1)."""
     headers = {name.decode(): value.decode() for name, value in fields}
-    headers["retry-after"] = str(wait)
+    headers["Retry-After"] = str(wait)
     return RateLimitExceeded(headers=headers, members={"violated-policies": [*violated]}, **more)
 
 

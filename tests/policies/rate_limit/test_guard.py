@@ -57,7 +57,7 @@ def test_without_a_pass() -> None:
     assert first is other is None
     assert error is not None
     assert error.headers is not None
-    assert error.headers["retry-after"] == "60"
+    assert error.headers["Retry-After"] == "60"
     assert error.members == {"violated-policies": ["1/minute"]}
 
 
@@ -238,6 +238,11 @@ def test_headers_that_stand_in_several_lines_are_one() -> None:
     guard = RateLimitGuard("9/minute", key=by_accept)
     request(asking(guard), headers=[("host", "testserver"), ("accept", "a"), ("accept", "b")])
     assert seen == ["a, b"]
+
+
+def test_the_signature_of_the_class_is_that_of_its_options() -> None:
+    """For whoever writes documentation of it, or completes code: it raised a `TypeError`."""
+    assert {"limits", "key", "cost"} <= inspect.signature(RateLimitGuard).parameters.keys()
 
 
 def test_its_signature_is_what_fastapi_asks_for() -> None:
