@@ -52,6 +52,20 @@ async def test_what_has_expired_is_as_if_it_had_never_been_there(store: Denylist
     assert list(await store.denied("ada", ["t:1"])) == [None]
 
 
+@pytest.mark.parametrize("store", STORES[1:], indirect=True)
+@pytest.mark.parametrize("behind", [7200.0, -7200.0], ids=["behind", "ahead"])
+async def test_a_revocation_lasts_as_long_as_it_should_whatever_the_servers_clock_says(
+    store: DenylistStore, behind: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is two hours ahead would forget at once what was revoked for an hour, and nobody would know."""
+    ours = time.time() - behind
+    with monkeypatch.context() as patched:
+        patched.setattr("time.time", lambda: ours)
+        await store.deny("ada", "t:1", ours, ours + 3600)
+        await store.deny("ada", "t:2", ours, ours - 1)
+    assert list(await store.denied("ada", ["t:1", "t:2"])) == [ours, None]
+
+
 STRANGE = ["", "{ada}", "ada}:t:1", "a" * 10_000, "ada\r\nFLUSHALL", "ädä", "\ud800", "ada:t", "#ada", "*", "ada\0"]
 
 

@@ -1,6 +1,7 @@
 """Revocations on Redis: one key each, which expires by itself; all keys of an owner share a slot."""
 
 import math
+import time
 from collections.abc import Sequence
 
 from asgisec.stores.redis._core import Redis, Script
@@ -18,8 +19,10 @@ class Denylist(Redis):
 
     async def deny(self, owner: str, key: str, not_before: float, expires_at: float) -> None:
         """Refuse what was issued for `key` before `not_before`; see `DenylistStore`."""
-        name = self.key("deny", owner, key)
-        await self.run(_DENY, owner, [name], [repr(float(not_before)), math.ceil(expires_at * 1000)])
+        # As a length of time: where the server's clock is ahead, a moment of ours may be over there already.
+        left = math.ceil((expires_at - time.time()) * 1000)
+        if left > 0:
+            await self.run(_DENY, owner, [self.key("deny", owner, key)], [repr(float(not_before)), left])
 
     async def denied(self, owner: str, keys: Sequence[str]) -> Sequence[float | None]:
         """Return for each key of an owner its `not_before`; see `DenylistStore`."""

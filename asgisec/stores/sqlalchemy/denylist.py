@@ -1,5 +1,6 @@
 """Revocations in SQL: one row each."""
 
+import time
 from collections.abc import Sequence
 
 from sqlalchemy import case, or_, select
@@ -19,8 +20,10 @@ class Denylist(SQL):
         table = self._tables.revocations
         async with self._transaction() as connection:
             insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+            # As a length of time: where the server's clock is ahead, a moment of ours may be over there already.
+            end = self._now(connection) + (expires_at - time.time())
             new = insert(table).values(
-                owner_name=safe(owner), key_name=safe(key), not_before=not_before, expires_at=expires_at
+                owner_name=safe(owner), key_name=safe(key), not_before=not_before, expires_at=end
             )
             over = table.c.expires_at <= self._now(connection)
             # What stands there already is never weakened; what is over is as if it had never been there.
