@@ -51,6 +51,11 @@ def test_a_url_that_cannot_be_used_is_a_config_error(url: Any) -> None:
     assert "s3cret" not in str(refused.value)
 
 
+@pytest.mark.filterwarnings("ignore:Selection of the StaticPool")  # SQLAlchemy will choose another pool one day
+def test_a_database_in_memory_that_has_a_name_keeps_the_pool_that_is_chosen_for_it() -> None:
+    SQLStore.from_url("sqlite+aiosqlite:///file:shared?mode=memory&cache=shared&uri=true")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

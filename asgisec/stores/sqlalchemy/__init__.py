@@ -95,7 +95,8 @@ class SQLStore(APIKeyTable, Denylist, RefreshFamilies):
                     **options,
                     "connect_args": {"timeout": in_seconds(timeout), **options.get("connect_args", {})},
                 }
-                if _POOLS.isdisjoint(options):
+                # With `mode=memory` SQLAlchemy chooses a pool that has one connection anyway, and takes no size.
+                if _POOLS.isdisjoint(options) and "mode" not in parsed.query:
                     options |= _IN_LINE
             make = partial(create_async_engine, parsed, **{"pool_pre_ping": True, **options})
             engine = make()
