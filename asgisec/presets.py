@@ -67,15 +67,17 @@ _LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 _LOCAL_ORIGINS = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
 
 _API = SecurityHeaders.api()
+_REQUEST_LIMITS = RequestLimits()
 
 
 def secure(
     app: App,
     *,
-    hosts: Sequence[str],
+    hosts: Sequence[str] | TrustedHosts,
     origins: Sequence[str] = (),
     auth: Authenticator | Authentication | None = None,
     headers: SecurityHeaders | None = _API,
+    request_limits: RequestLimits = _REQUEST_LIMITS,
     limits: Sequence[Any] = (),
     proxies: Sequence[str] | TrustedProxies = (),
     store: Any = None,
@@ -86,12 +88,13 @@ def secure(
 
     Args:
         app: A Starlette, FastAPI, Litestar or Quart application, or any ASGI callable.
-        hosts: The hosts it serves; see `TrustedHosts`.
+        hosts: The hosts it serves; or a `TrustedHosts` of your own, where a probe asks for another.
         origins: The origins whose pages may use it; see `CORS`. Pages may not send cookies: for that, `install` a
             `CORS` of your own.
         auth: Who may call: an authenticator, such as `BearerAuth(issuer)`, and then nobody else is let in; or an
             `Authentication` of your own.
         headers: The security headers; `SecurityHeaders.web()` for an application that serves pages.
+        request_limits: How large and how slow a request may be: a body of 1 MiB, in 60 seconds, where left out.
         limits: How often a client may ask, `100/minute`, and rules for single paths; see `RateLimit`. With `auth`, how
             often each principal may, too.
         proxies: The proxies in front of it; or a `TrustedProxies` of your own, where they set `Forwarded`.
@@ -113,6 +116,8 @@ def secure(
     local = environment == "development"
     if headers is not None and not isinstance(headers, SecurityHeaders):
         raise ConfigError("secure(headers=)", headers, "write SecurityHeaders.api(), SecurityHeaders.web(), or None")
+    if not isinstance(request_limits, RequestLimits):
+        raise ConfigError("secure(request_limits=)", request_limits, "write RequestLimits(max_body_size=...)")
     if auth is not None and not isinstance(auth, Authenticator | Authentication):
         mend = "write an authenticator, such as BearerAuth(issuer), or an Authentication"
         raise ConfigError("secure(auth=)", unless_text(auth), mend)
@@ -125,7 +130,7 @@ def secure(
         allow_origin_regex=_LOCAL_ORIGINS if local else None,
         expose_headers=["X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"],
     )
-    trusted = TrustedHosts(hosts)
+    trusted = hosts if isinstance(hosts, TrustedHosts) else TrustedHosts(hosts)
     if local:
         trusted = replace(trusted, allowed_hosts=[*trusted.allowed_hosts, *_LOCAL_HOSTS])
     else:
@@ -140,7 +145,7 @@ def secure(
         CrossOriginProtection: CrossOriginProtection(
             trusted_origins=(lambda origin: cors.allows(origin.encode())) if local else origins
         ),
-        RequestLimits: RequestLimits(),
+        RequestLimits: request_limits,
         Authentication: Authentication(auth) if isinstance(auth, Authenticator) else auth,
     }
     if store is not None and not callable(getattr(store, "spending", None)):

@@ -139,6 +139,28 @@ def test_secure_runs_the_recommended_policies_in_that_order(options: Any, left_o
     assert [type(policy) for policy in wrapped.policies] == expected
 
 
+@pytest.mark.parametrize("environment", ["production", "development"])
+@pytest.mark.parametrize(
+    ("path", "host", "status"),
+    [
+        pytest.param("/health", "10.0.0.7", 200, id="a probe by address"),
+        pytest.param("/orders", "10.0.0.7", 400, id="attack: another path by address"),
+        pytest.param("/orders", "testserver", 200, id="a host that is served"),
+    ],
+)
+def test_hosts_of_your_own_for_probes(environment: Any, path: str, host: str, status: int) -> None:
+    hosts = TrustedHosts(HOSTS, exempt=["/health"])
+    app = secure(answering(), hosts=hosts, environment=environment)
+    assert request(app, path=path, headers=[("host", host)]).status == status
+
+
+@pytest.mark.parametrize(("size", "status"), [pytest.param(10, 200, id="at most"), pytest.param(11, 413, id="more")])
+def test_request_limits_of_your_own(size: int, status: int) -> None:
+    app = secure(answering(), hosts=HOSTS, request_limits=RequestLimits(max_body_size=10))
+    headers = [("host", "testserver"), ("content-length", str(size))]
+    assert request(app, "POST", headers=headers).status == status
+
+
 def test_a_policy_of_your_own_for_proxies_that_set_forwarded() -> None:
     events: list[SecurityEvent] = []
     proxies = TrustedProxies(["10.0.0.0/8"], header="forwarded")
@@ -189,6 +211,8 @@ REFUSED = [
     pytest.param({"on_event": 5}, "SecurityMiddleware(on_event=) got 5: write a callable", id="nothing to call"),
     pytest.param({"headers": "DENY"}, "secure(headers=) got 'DENY': write SecurityHeaders.api()", id="headers"),
     pytest.param({"headers": RequestID()}, "secure(headers=) got RequestID(", id="another policy for headers"),
+    pytest.param({"request_limits": None}, "secure(request_limits=) got None: write RequestLimits(", id="no limits"),
+    pytest.param({"request_limits": 10}, "secure(request_limits=) got 10: write RequestLimits(", id="a number"),
     pytest.param({"hosts": "testserver"}, "TrustedHosts(allowed_hosts=) got 'testserver': write a list", id="host"),
     pytest.param({"hosts": []}, "TrustedHosts(allowed_hosts=) got []: name the hosts", id="no hosts"),
     pytest.param({"hosts": None}, "TrustedHosts(allowed_hosts=) got None: write a list", id="hosts left None"),
@@ -207,6 +231,7 @@ def test_a_wrong_option(options: dict[str, Any], message: str, environment: str)
 
 NOT_FOR_PRODUCTION = [
     pytest.param({"hosts": ["*"]}, "secure(hosts=)", "name the hosts you serve", id="any host"),
+    pytest.param({"hosts": TrustedHosts(["*"])}, "secure(hosts=)", "name the hosts", id="any host, in a policy"),
     pytest.param({"hosts": ["testserver", "*"]}, "secure(hosts=)", "name the hosts", id="any host, besides one"),
     *(
         pytest.param({"origins": [origin]}, "secure(origins=)", mend, id=origin)
@@ -300,7 +325,7 @@ class TestNoApplication:
             install(wrong, RequestID())
 
     def test_nor_is_that_a_store(self) -> None:
-        with pytest.raises(ConfigError, match=r"secure\(store=\) got 'memory://': write a store that counts"):
+        with pytest.raises(ConfigError, match=r"secure\(store=\) got \(hidden\): write a store that counts"):
             secure(FastAPI(), hosts=HOSTS, store="memory://")
 
 
