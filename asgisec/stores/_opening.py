@@ -25,6 +25,8 @@ _PLACES = {
     "rediss+sentinel": _REDIS,
     "redis+cluster": _REDIS,
     "rediss+cluster": _REDIS,
+    "valkey": _REDIS,
+    "valkeys": _REDIS,
     "postgresql+asyncpg": _SQL,
     "sqlite+aiosqlite": _SQL,
 }

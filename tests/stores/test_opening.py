@@ -1,13 +1,15 @@
 """A store by its URL."""
 
+import asyncio
 import sys
 from typing import Any
 
 import pytest
 
-from asgisec import stores
-from asgisec.errors import ConfigError
+from asgisec import RateLimiter, stores
+from asgisec.errors import ConfigError, StoreUnavailable
 from asgisec.stores import MemoryStore, RedisStore, open_store
+from tests import valkey
 
 
 def test_each_scheme_has_its_store() -> None:
@@ -15,6 +17,19 @@ def test_each_scheme_has_its_store() -> None:
     assert isinstance(memory, MemoryStore)
     assert memory.max_entries == 5
     assert isinstance(open_store("redis://localhost", prefix="shop"), RedisStore)
+
+
+def test_valkey_by_its_own_name() -> None:
+    with valkey.process(tcp=True) as started:
+        url = started.url.removeprefix("redis")
+
+        async def allowed(scheme: str) -> bool:
+            async with open_store(f"{scheme}{url}", timeout=10) as store:
+                return (await RateLimiter("9/minute", store=store, on_store_error="deny").hit("ada")).allowed  # type: ignore[arg-type]  # it counts
+
+        assert asyncio.run(allowed("valkey"))
+        with pytest.raises(StoreUnavailable):  # TLS, which this server does not speak
+            asyncio.run(allowed("valkeys"))
 
 
 @pytest.mark.parametrize("url", ["", "memory", "mysql://:s3cret@localhost", None, 5, b"memory://"])

@@ -36,9 +36,10 @@ class RedisStore(APIKeyTable, Denylist, Leases, Logins, RateLimits, RefreshFamil
         """Return the store at a URL. It connects when it is first used.
 
         Args:
-            url: `redis://host:6379/0`, `rediss://...` for TLS, `unix:///path.sock`, a set behind Sentinels
-                `redis+sentinel://host:26379,host2:26379/mymaster`, a cluster `redis+cluster://host:7000,host2:7000`;
-                `rediss+sentinel` and `rediss+cluster` for TLS. User and password stand before the host.
+            url: `redis://host:6379/0`, `rediss://...` for TLS, both also as `valkey://` and `valkeys://`,
+                `unix:///path.sock`, a set behind Sentinels `redis+sentinel://host:26379,host2:26379/mymaster`, a
+                cluster `redis+cluster://host:7000,host2:7000`; `rediss+sentinel` and `rediss+cluster` for TLS. User and
+                password stand before the host.
             prefix: What every key begins with; applications that share a server have one each.
             timeout: The longest that a caller waits for an answer, connecting included, in seconds.
             connections: How many connections each event loop opens at most, per server. Concurrent commands share

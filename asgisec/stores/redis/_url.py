@@ -33,6 +33,9 @@ def nodes_of(url: str, timeout: float | timedelta, connections: int, options: Ma
     if isinstance(connections, bool) or not isinstance(connections, int) or connections < 1:
         raise ConfigError("RedisStore.from_url(connections=)", connections, "write a whole number of 1 or more")
     try:
+        if url.startswith(("valkey://", "valkeys://")):
+            # redis-py knows `redis://` only; the protocol is the same.
+            url = f"redis{url.removeprefix('valkey')}"
         return _nodes(url, patience, connections, dict(options))
     except (AttributeError, TypeError, ValueError) as error:
         if isinstance(error, ConfigError):
