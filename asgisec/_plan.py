@@ -47,7 +47,8 @@ class Plan:
     Attributes:
         covered: The policies that have seen a request when the application is called: these, and those around.
         requests: What meets a request, each with its policy's place: `on_request`, then the wrapping of `receive`.
-        ends: The `on_end` hooks, likewise, innermost first.
+        ends: At place `n`: the `on_end` hooks of a request that came as far as policy `n`, innermost first, each with
+            its policy's place.
         ends_at_once: No `on_end` waits or raises.
         dressers: At place `n`: what dresses an answer given by policy `n`; last, what dresses the application's.
         sinks: Who is told of security events.
@@ -84,8 +85,9 @@ class Plan:
         self.covered = (*covered, *kept)
         numbered = tuple(enumerate(kept))
         self.requests = tuple((n, step) for n, policy in numbered for step in _requests(policy))
-        self.ends = tuple((n, policy.on_end) for n, policy in reversed(numbered) if _defines(policy, "on_end"))
-        self.ends_at_once = all(kept[n].ends_at_once for n, _ in self.ends)
+        ends = [(n, policy.on_end) for n, policy in reversed(numbered) if _defines(policy, "on_end")]
+        self.ends = tuple(tuple(end for end in ends if end[0] <= n) for n in range(len(kept) + 1))
+        self.ends_at_once = all(kept[n].ends_at_once for n, _ in ends)
         steps = [tuple(_dressers(policy)) for policy in kept]
         self.dressers = tuple(tuple(chain.from_iterable(reversed(steps[:n]))) for n in range(len(kept) + 1))
         self.contradictory = self if RepeatedHeaders in map(type, kept) else self._for_contradictory()

@@ -93,7 +93,7 @@ class SecurityMiddleware:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, (self._app, *self._own)))})"
 
-    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: PLR0915 - see below
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: C901, PLR0912, PLR0915 - see below
         """Run the pass over one connection; other scope types pass through, but for the end of an installed one."""
         if scope["type"] != "http" and scope["type"] != "websocket":
             await self._pass_through(scope, receive, send)
@@ -137,9 +137,11 @@ class SecurityMiddleware:
                 await app(scope, exchange.receive, exchange.outgoing)
         except BaseException as error:  # noqa: BLE001 - raised again below, after what must run whatever happened
             failure = error
-        if plan.ends:
+        ends = plan.ends[reached]
+        if ends:
             if failure is None and exchange.refusal is None and plan.ends_at_once:
-                _end_at_once(exchange, reached)
+                for _, on_end in ends:
+                    on_end(exchange, None)
             else:
                 reached, failure = await _end(exchange, reached, failure)
         exchange.receive = receive  # a policy's own holds the exchange
@@ -241,29 +243,21 @@ async def _judged(exchange: Pass, verdict: Answer | SecurityError | Awaitable[Ve
     return None if policy.dry_run else found
 
 
-def _end_at_once(exchange: Pass, reached: int) -> None:
-    """Run what must run, where all went well and nothing of it waits."""
-    for place, on_end in exchange.plan.ends:
-        if place <= reached:
-            on_end(exchange, None)
-
-
 async def _end(exchange: Pass, reached: int, failure: BaseException | None) -> tuple[int, BaseException | None]:
     """Run what must run whatever happened; return what failed last, as `finally` blocks would raise it, and where."""
-    for place, on_end in exchange.plan.ends:
-        if place <= reached:
-            if exchange.refusal is not None:
-                failure = await _refused(exchange, exchange.refusal, place, failure)
-            try:
-                pending = on_end(exchange, failure)
-                if pending is not None:
-                    await _shielded(pending, failure)
-            except BaseException as error:  # noqa: BLE001 - raised again by the pass
-                # The log must still tell what went wrong first. A refusal is not: what comes of one is answered by it.
-                if error.__context__ is None and not any(isinstance(e, SecurityError) for e in _chain(failure)):
-                    with suppress(Exception):  # it may be frozen
-                        error.__context__ = failure
-                failure, reached = error, min(reached, place + 1)
+    for place, on_end in exchange.plan.ends[reached]:
+        if exchange.refusal is not None:
+            failure = await _refused(exchange, exchange.refusal, place, failure)
+        try:
+            pending = on_end(exchange, failure)
+            if pending is not None:
+                await _shielded(pending, failure)
+        except BaseException as error:  # noqa: BLE001 - raised again by the pass
+            # The log must still tell what went wrong first. A refusal is not: what comes of one is answered by it.
+            if error.__context__ is None and not any(isinstance(e, SecurityError) for e in _chain(failure)):
+                with suppress(Exception):  # it may be frozen
+                    error.__context__ = failure
+            failure, reached = error, min(reached, place + 1)
     return reached, failure
 
 
