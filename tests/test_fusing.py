@@ -182,14 +182,14 @@ def _dresses_with_one_too_few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _does_not_end_who_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def spoil(plan: Plan) -> None:
-        plan.ends = tuple((place + 1, on_end) for place, on_end in plan.ends)
+        plan.ends = tuple(tuple(end for end in ends if end[0] < n) for n, ends in enumerate(plan.ends))
 
     _replan(monkeypatch, spoil)
 
 
 def _ends_outside_in(monkeypatch: pytest.MonkeyPatch) -> None:
     def spoil(plan: Plan) -> None:
-        plan.ends = plan.ends[::-1]
+        plan.ends = tuple(ends[::-1] for ends in plan.ends)
 
     _replan(monkeypatch, spoil)
 
