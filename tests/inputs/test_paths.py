@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from asgisec.errors import ConfigError, PathNotAllowed
 from asgisec.inputs import SafeDirectory, paths
+from tests.descriptors import opened
 from tests.inputs.path_vectors import ENCODINGS, ESCAPES, LEGAL, LINUX, MEANS, SECRET, Tree, failing, plant
 
 if TYPE_CHECKING:
@@ -181,14 +182,14 @@ def test_modes(tree: Tree) -> None:
 def test_wrong_arguments_leave_nothing_open(
     tree: Tree, mode: str, options: dict[str, Any], expected: type[Exception]
 ) -> None:
-    before = len(list(Path("/proc/self/fd").iterdir())) if LINUX else 0
+    before = opened(tree.root)
     with pytest.raises(expected):
         tree.files.open("a.txt", mode, **options)
-    assert not LINUX or len(list(Path("/proc/self/fd").iterdir())) == before
+    assert opened(tree.root) == before
 
 
 def test_nothing_stays_open_after_refusals(tree: Tree) -> None:
-    before = len(list(Path("/proc/self/fd").iterdir())) if LINUX else 0
+    before = opened(tree.root)
     for path, _ in ESCAPES.values():
         for use in (tree.files.open, tree.files.resolve):
             with pytest.raises(PathNotAllowed):
@@ -196,7 +197,7 @@ def test_nothing_stays_open_after_refusals(tree: Tree) -> None:
     for path in ("sub", "fifo", "nothing", "dangling"):
         with pytest.raises(FileNotFoundError):
             tree.files.open(path)
-    assert not LINUX or len(list(Path("/proc/self/fd").iterdir())) == before
+    assert opened(tree.root) == before
 
 
 def test_only_regular_files_open(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,11 +294,11 @@ def test_names_that_the_locale_cannot_write_are_refused(tree: Tree, monkeypatch:
 
 
 def test_a_file_that_cannot_be_emptied_is_closed(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = len(list(Path("/proc/self/fd").iterdir())) if LINUX else 0
+    before = opened(tree.root)
     monkeypatch.setattr(os, "ftruncate", failing(errno.EIO))
     with pytest.raises(OSError):  # noqa: PT011
         tree.files.open("a.txt", "w")
-    assert not LINUX or len(list(Path("/proc/self/fd").iterdir())) == before
+    assert opened(tree.root) == before
 
 
 @pytest.mark.parametrize(

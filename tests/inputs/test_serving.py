@@ -1,6 +1,5 @@
 """`file_response` and `FileApp`: what is sent, as what, and what is not."""
 
-import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from asgisec.inputs import FileApp, SafeDirectory, file_response, serving
+from tests.descriptors import opened
 
 HAS_PROC = Path("/proc/self/fd").exists()
 
@@ -32,11 +32,6 @@ def base(tmp_path: Path) -> Path:
     (base / "sub" / 'Grüße "1".pdf').write_bytes(b"%PDF")
     (base / "empty.txt").write_bytes(b"")
     return base
-
-
-def descriptors() -> int:
-    gc.collect()
-    return len(list(Path("/proc/self/fd").iterdir())) if HAS_PROC else 0
 
 
 def mounted(app: FileApp) -> Starlette:
@@ -104,13 +99,13 @@ def test_only_what_runs_nothing_is_shown_in_the_page(base: Path, path: str, kind
     ],
 )
 def test_ranges_and_validators(
-    client: TestClient, request_headers: dict[str, str], status: int, content: bytes | None
+    client: TestClient, base: Path, request_headers: dict[str, str], status: int, content: bytes | None
 ) -> None:
-    before = descriptors()
+    before = opened(base.parent)
     answer = client.get("/files/a.txt", headers=request_headers)
     assert answer.status_code == status
     assert content is None or answer.content == content
-    assert descriptors() == before
+    assert opened(base.parent) == before
 
 
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"a", {}', ' "a" ,\tW/{} '])
@@ -141,7 +136,7 @@ def test_what_is_known_is_not_sent_again(client: TestClient, form: str) -> None:
     ],
 )
 def test_refusals(client: TestClient, base: Path, method: str, path: str, status: int) -> None:
-    before = descriptors()
+    before = opened(base.parent)
     answer = client.request(method, f"/files/{path}")
     assert answer.status_code == status
     assert "secret" not in answer.text
@@ -152,14 +147,14 @@ def test_refusals(client: TestClient, base: Path, method: str, path: str, status
     assert alone.json()["status"] == status
     assert "secret" not in alone.text
     assert (alone.headers.get("allow") == "GET, HEAD") == (status == 405)
-    assert descriptors() == before
+    assert opened(base.parent) == before
 
 
-def test_head(client: TestClient) -> None:
-    before = descriptors()
+def test_head(client: TestClient, base: Path) -> None:
+    before = opened(base.parent)
     answer = client.head("/files/a.txt")
     assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, "10", b"")
-    assert descriptors() == before
+    assert opened(base.parent) == before
 
 
 def test_fastapi(base: Path) -> None:
@@ -225,11 +220,11 @@ async def test_a_server_is_not_asked_to_open_the_file_itself(base: Path) -> None
 
 @pytest.mark.anyio
 async def test_a_response_that_nobody_sends_holds_nothing_open(base: Path) -> None:
-    before = descriptors()
+    before = opened(base.parent)
     response = await file_response(SafeDirectory(base), "a.txt")
-    assert not HAS_PROC or descriptors() == before + 1
+    assert not HAS_PROC or len(opened(base.parent)) == len(before) + 1
     del response
-    assert descriptors() == before
+    assert opened(base.parent) == before
 
 
 @pytest.mark.anyio
