@@ -1,13 +1,15 @@
-"""What the page on request ids says of moving over from asgi-correlation-id: every row of its table."""
+"""What the page on moving from asgi-correlation-id says: every row of its table."""
 
 import asyncio
+import contextvars
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from asgi_correlation_id import CorrelationIdMiddleware, correlation_id
+from asgi_correlation_id import CorrelationIdFilter, CorrelationIdMiddleware, correlation_id
 
-from asgisec import RequestID, SecurityMiddleware, request_id
+from asgisec import RequestID, RequestIDFilter, SecurityMiddleware, request_id
 from tests.asgi import App, Headers, Message, Recorded, answering, request, websocket
 from tests.docs.differences import listed, on_500
 
@@ -26,6 +28,14 @@ def version_of_ids() -> None:
 def inbound_ids() -> None:
     (theirs,), (ours,) = both_ids(answering(), [("x-request-id", "checkout-7")])
     assert (theirs == "checkout-7", ours) == (False, "checkout-7")
+
+
+def long_inbound_ids() -> None:
+    long = "a" * 5000
+    headers = [("x-request-id", long)]
+    theirs = request(CorrelationIdMiddleware(answering(), validator=None), headers=headers).values("x-request-id")
+    (ours,) = request(SecurityMiddleware(answering(), RequestID()), headers=headers).values("x-request-id")
+    assert (theirs, len(ours)) == ([long], 32)
 
 
 def own_id() -> None:
@@ -68,14 +78,23 @@ def id_afterwards() -> None:
     asyncio.run(run())
 
 
+def outside_of_requests() -> None:
+    theirs, ours = (logging.makeLogRecord({}) for _ in range(2))
+    assert contextvars.Context().run(CorrelationIdFilter().filter, theirs)
+    assert contextvars.Context().run(RequestIDFilter().filter, ours)
+    assert (vars(theirs)["correlation_id"], vars(ours)["request_id"]) == (None, "-")
+
+
 _CASES = {
     "an id that was made": version_of_ids,
     "an inbound id that is no UUID": inbound_ids,
+    "an inbound id of 5,000 characters, with `validator=None`": long_inbound_ids,
     "the application's own id header": own_id,
     "the request headers that the application sees": request_headers,
     "an exception that nothing handles": id_on_500,
     "a WebSocket that is accepted": id_on_accept,
     "after the request": id_afterwards,
+    "a log record outside of requests": outside_of_requests,
 }
 
 
@@ -85,4 +104,4 @@ def test_a_difference(case: Callable[[], None]) -> None:
 
 
 def test_the_page_lists_these() -> None:
-    assert listed("request-id.md") == list(_CASES)
+    assert listed("moving-from-asgi-correlation-id.md") == list(_CASES)
