@@ -30,6 +30,7 @@ PARTS = (
     "rate_limits",
     "stores",
     "tokens",
+    "whole",
 )
 
 _ROOT = Path(__file__).parent.parent

@@ -10,13 +10,18 @@ from asgisec.integrations.fastapi import SecurityGuard
 from asgisec.stores import RedisStore
 from bench.whole import service
 
-__all__ = ["application", "revoke"]
+__all__ = ["application", "built", "revoke"]
 
 
 def application() -> FastAPI:
-    """Return the application; what it needs to know stands in the environment."""
+    """Return the application, for a server: `service.environment()` is what it has to find."""
+    return built(service.store_url(), service.limits())
+
+
+def built(url: str, limits: tuple[str, ...]) -> FastAPI:
+    """Return the application."""
     # Patient, for a load that a store cannot take must be seen, and not be counted in the process instead.
-    store = RedisStore.from_url(service.store_url(), timeout=10)
+    store = RedisStore.from_url(url, timeout=10)
     guard = SecurityGuard(BearerAuth(service.issuer(store)), scopes={service.SCOPE: "See orders"})
     app = FastAPI()
 
@@ -24,10 +29,10 @@ def application() -> FastAPI:
     async def order(number: int, caller: Annotated[Principal, Security(guard, scopes=[service.SCOPE])]) -> Any:
         return {**service.BODY, "id": number}
 
-    return secure(app, hosts=[service.HOST], origins=[service.ORIGIN], limits=service.limits(), store=store)
+    return secure(app, hosts=[service.HOST], origins=[service.ORIGIN], limits=limits, store=store)
 
 
-async def revoke(token: str) -> None:
+async def revoke(url: str, token: str) -> None:
     """Revoke a token."""
-    async with RedisStore.from_url(service.store_url()) as store:
+    async with RedisStore.from_url(url) as store:
         await service.issuer(store).revoke(token)

@@ -15,6 +15,7 @@ from asgisec.tokens import KeySet, TokenIssuer
 __all__ = [
     "AUDIENCE",
     "BODY",
+    "EXPECTED",
     "HOST",
     "ISSUER",
     "LIMITS",
@@ -29,6 +30,7 @@ __all__ = [
     "limits",
     "store_url",
     "token",
+    "tokens",
 ]
 
 HOST = "api.example.com"
@@ -36,6 +38,7 @@ ORIGIN = "https://app.example.com"
 PATH = "/orders/7"
 SCOPE = "orders:read"
 BODY: dict[str, Any] = {"id": 7, "item": "lamp", "price": 1900, "tags": ["brass", "small"]}
+EXPECTED = b'{"id":7,"item":"lamp","price":1900,"tags":["brass","small"]}'
 ISSUER, AUDIENCE = "https://api.example.com", "api"
 SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 - of a benchmark
 
@@ -71,6 +74,12 @@ def issuer(store: Any = None) -> TokenIssuer:
 def token(subject: str = "user-1", scopes: tuple[str, ...] = (SCOPE,)) -> str:
     """Return an access token of a session, as a login gives it."""
     return asyncio.run(issuer().issue(subject, scopes)).access_token
+
+
+async def tokens(count: int = 100, scopes: tuple[str, ...] = (SCOPE,)) -> list[str]:
+    """Return tokens of several users."""
+    issuing = issuer()
+    return [(await issuing.issue(f"user-{n}", scopes)).access_token for n in range(count)]
 
 
 def headers(bearer: str | None = None, *, host: str = HOST, origin: str = ORIGIN) -> Mapping[str, str]:
