@@ -116,9 +116,13 @@ def links(page: Path) -> list[str]:
 
 
 def python(block: Block, namespace: dict[str, Any]) -> None:
-    """Run a block; a traceback shows the page and the line."""
+    """Run a block, and the tests in it; a traceback shows the page and the line."""
     code = compile("\n" * block.line + block.text, str(block.page.relative_to(ROOT)), "exec")
+    known = {*namespace}
     exec(code, namespace)  # noqa: S102 - the point of it
+    for name in namespace.keys() - known:
+        if name.startswith("test_"):
+            namespace[name]()
 
 
 def shown_answer(block: Block) -> str:

@@ -4,6 +4,7 @@ python -m tests.docs.write
 """
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -42,11 +43,23 @@ def _row(cells: list[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
+def write_pages() -> None:
+    """Write the answers into all pages; one that configures its process gets a process."""
+    for page in PAGES:
+        if any(story.alone for story in stories(page)):
+            run = [sys.executable, "-m", "tests.docs.write", page.name]
+            subprocess.run(run, check=True, cwd=ROOT)  # noqa: S603 - this very module
+        else:
+            write_answers(page)
+
+
 if __name__ == "__main__":
     sys.path.append(str(Path(__file__).parent))
-    os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"
-    for page in PAGES:
-        write_answers(page)
+    if sys.argv[1:]:
+        os.environ["DJANGO_SETTINGS_MODULE"] = "shop.settings"
+        write_answers(DOCS / sys.argv[1])
+        sys.exit()
+    write_pages()
     text_of.cache_clear()
     wrong = rows(section(DOCS / "errors.md", "Wrong configuration"))
     kinds = rows(section(DOCS / "errors.md", "Refusals"))
