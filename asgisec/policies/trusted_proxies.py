@@ -18,11 +18,11 @@ This policy refuses nothing.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from asgisec._wire.forwarded import Address, Hop, address_of, parse_forwarded, parse_forwarded_for
 from asgisec.errors import ConfigError
@@ -38,6 +38,9 @@ _FOR = b"x-forwarded-for"
 _PLAIN = {"http": "http", "websocket": "ws"}
 _SECURE = {"http": "https", "websocket": "wss"}
 _SCHEMES = {"http": _PLAIN, "ws": _PLAIN, "https": _SECURE, "wss": _SECURE}
+
+# For each number of bits behind the prefix: the prefixes.
+_Networks: TypeAlias = tuple[tuple[int, set[int]], ...]
 
 # A proxy's own address comes with every request; the bound is for a network in which all are proxies.
 _PEERS_REMEMBERED = 1024
@@ -59,7 +62,7 @@ class TrustedProxies(Policy):
 
     trusted: Sequence[str]
     header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
-    _networks: tuple[IPv4Network | IPv6Network, ...] = field(init=False, repr=False, compare=False)
+    _networks: Mapping[int, _Networks] = field(init=False, repr=False, compare=False)
     _unix: bool = field(init=False, repr=False, compare=False)
     _known: Any = field(init=False, repr=False, compare=False)
     _said: list[bool] = field(init=False, repr=False, compare=False, default_factory=list)
@@ -73,11 +76,11 @@ class TrustedProxies(Policy):
         header = self.header.lower() if isinstance(self.header, str) else self.header
         if header not in _HEADERS:
             raise ConfigError("TrustedProxies(header=)", self.header, f"write one of {', '.join(map(repr, _HEADERS))}")
-        networks = tuple(_network(entry) for entry in trusted if entry != "unix")
+        networks = [_network(entry) for entry in trusted if entry != "unix"]
         for name, value in {
             "trusted": trusted,
             "header": header,
-            "_networks": networks,
+            "_networks": {version: _by_length(networks, version) for version in (4, 6)},
             "_unix": "unix" in trusted,
             "_known": lru_cache(maxsize=_PEERS_REMEMBERED)(self._look_up),
         }.items():
@@ -118,7 +121,9 @@ class TrustedProxies(Policy):
         return Hop(client, scheme)
 
     def _trusts(self, address: Address) -> bool:
-        return any(address in network for network in self._networks)
+        # One look-up per length of prefix, however many networks there are.
+        number = int(address)
+        return any(number >> shift in begun for shift, begun in self._networks[address.version])
 
     def _look_up(self, peer: str | None) -> tuple[bool, str | None]:
         address = address_of(peer or "")
@@ -145,6 +150,16 @@ def _leftmost_is(headers: dict[bytes, bytes], peer: str | None, port: object) ->
         return False
     node = value.partition(b",")[0].strip().decode("latin-1")
     return node in ((f"{peer}:{port}", f"[{peer}]:{port}") if port else (peer, f"[{peer}]"))
+
+
+def _by_length(networks: Iterable[IPv4Network | IPv6Network], version: int) -> _Networks:
+    """Return which first bits are trusted, for each number of bits that follow them."""
+    found: dict[int, set[int]] = {}
+    for network in networks:
+        if network.version == version:
+            shift = network.max_prefixlen - network.prefixlen
+            found.setdefault(shift, set()).add(int(network.network_address) >> shift)
+    return tuple(found.items())
 
 
 def _network(entry: str) -> IPv4Network | IPv6Network:

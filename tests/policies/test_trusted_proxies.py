@@ -3,6 +3,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -49,6 +50,17 @@ class Resolved:
 
 def resolve(policy: TrustedProxies, headers: list[tuple[str, str | bytes]], client: Any = PROXY, **extra: Any) -> Any:
     return Resolved(policy).get(*headers, client=client, **extra)
+
+
+_NETWORKS = st.tuples(st.ip_addresses(), st.integers(1, 32)).map(lambda drawn: ip_network(drawn, strict=False))
+
+
+@given(st.lists(_NETWORKS, min_size=1, max_size=6), st.ip_addresses(), st.data())
+def test_whom_it_trusts(networks: list[Any], other: Any, data: st.DataObject) -> None:
+    policy = TrustedProxies([str(network) for network in networks])
+    inside = data.draw(st.sampled_from(networks).flatmap(lambda network: st.ip_addresses(network=network)))
+    assert policy._trusts(inside)
+    assert policy._trusts(other) is any(other in network for network in networks)
 
 
 def test_defaults() -> None:

@@ -102,7 +102,9 @@ class Judge:
         self._limiter = limiter
         self._places = places
         self._headers = header_style(f"{option}(headers=)", headers)
-        self._compiled = lru_cache(maxsize=_CHOICES_REMEMBERED)(self._compile)
+        # A request is held to the general limits, to those of a few rules, or to both: twice the rules is room for all.
+        remembered = max(_CHOICES_REMEMBERED, 2 * len(self._groups))
+        self._compiled = lru_cache(maxsize=remembered)(self._compile)
         self._chosen = any(callable(amount) for group in self._groups for amount in group.amounts)
         self._general = None if self._chosen else self._compiled((0,), ())
         said = (self._key, self._costs, *(amount for group in self._groups for amount in group.amounts))

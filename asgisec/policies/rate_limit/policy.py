@@ -227,6 +227,11 @@ def _rules(rules: object) -> tuple[Rule, ...]:
         if not isinstance(rule, Rule):
             raise ConfigError(option, rule, "write a list of Rule(...)")
     listed = tuple(rules)
-    if any(rule in listed[:place] for place, rule in enumerate(listed)):
-        raise ConfigError(option, rules, "list each rule once: it would count every request twice")
+    # By their paths, for a rule may have no hash.
+    alike: dict[tuple[str, ...], list[Rule]] = {}
+    for rule in listed:
+        others = alike.setdefault(rule.paths, [])
+        if rule in others:
+            raise ConfigError(option, rules, "list each rule once: it would count every request twice")
+        others.append(rule)
     return listed

@@ -7,6 +7,7 @@ cost the rule its point. What takes limits away, `override=True`, is the exact p
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -102,13 +103,14 @@ class Rules:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = tuple(rules)
         self._exact: dict[str, list[int]] = {}
-        self._below: list[tuple[str, int]] = []
+        below: dict[str, list[int]] = {}
         for place, rule in enumerate(self._rules):
             for path in rule.paths:
                 if path.endswith(_BELOW):
-                    self._below.append((path.removesuffix("*"), place))
+                    below.setdefault(path.removesuffix("*"), []).append(place)
                 else:
                     self._exact.setdefault(_normal(path), []).append(place)
+        self._below = _Beginnings(below) if below else None
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -125,10 +127,38 @@ class Rules:
 
     def _of(self, path: str) -> Iterator[int]:
         yield from self._exact.get(path, ())
-        if self._below:
-            # By the rules, not by the parents of the path: a client chooses how many parts that has.
-            begun = f"{path.rstrip('/')}/"
-            yield from (place for below, place in self._below if begun.startswith(below))
+        if self._below is not None:
+            yield from self._below.of(f"{path.rstrip('/')}/")
+
+
+class _Beginnings:
+    """Places, by what a path begins with: found by bisection, and not by one rule after the other.
+
+    Nor by the parents of the path: a client chooses how many parts that has. In sorted order, all that begins with a
+    text stands behind it without a gap, so the longest beginning of a path is the last that sorts up to it, or one of
+    those that this one begins with itself.
+    """
+
+    __slots__ = ("_listed", "_outer", "_places")
+
+    def __init__(self, places: Mapping[str, Sequence[int]]) -> None:
+        self._listed = sorted(places)
+        self._places = [places[beginning] for beginning in self._listed]
+        self._outer: list[int] = []
+        around: list[int] = []
+        for number, beginning in enumerate(self._listed):
+            while around and not beginning.startswith(self._listed[around[-1]]):
+                around.pop()
+            self._outer.append(around[-1] if around else -1)
+            around.append(number)
+
+    def of(self, path: str) -> Iterator[int]:
+        """Return the places of all that the path begins with."""
+        number = bisect_right(self._listed, path) - 1
+        while number >= 0:
+            if path.startswith(self._listed[number]):
+                yield from self._places[number]
+            number = self._outer[number]
 
 
 def readings(scope: Mapping[str, Any]) -> Iterable[str]:

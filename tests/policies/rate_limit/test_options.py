@@ -146,6 +146,11 @@ def test_a_rule_that_is_listed_twice() -> None:
         RateLimit(rules=[Rule("/a", limits="1/minute"), Rule("/a", limits="1 per minute")])
 
 
+def test_rules_of_one_path_that_differ() -> None:
+    rules = [Rule("/a", limits="1/minute"), Rule("/a", limits="2/minute"), Rule("/a", "1/minute", {"POST"})]
+    assert RateLimit(rules=rules).rules == tuple(rules)
+
+
 def test_it_does_not_change_after_start() -> None:
     policy = RateLimit("1/minute")
     with pytest.raises(FrozenInstanceError):

@@ -379,6 +379,15 @@ def test_what_a_function_says_does_not_fill_the_memory() -> None:
     assert policy._judge._compiled.cache_info().currsize == 1024
 
 
+def test_limits_of_very_many_rules_are_compiled_once() -> None:
+    made = limited("1000/minute", rules=[Rule(f"/{number}", limits="5/minute") for number in range(1100)])
+    policy: Any = made.app.policies[0]  # type: ignore[attr-defined]  # of a SecurityMiddleware
+    for _ in range(2):
+        for number in range(1100):
+            policy._judge._choose(SimpleNamespace(scope=scope_of(path=f"/{number}")))
+    assert policy._judge._compiled.cache_info().misses == 1101  # with the general limits alone
+
+
 PREFLIGHT = [("host", "testserver"), ("origin", "https://app.example.com"), ("access-control-request-method", "PUT")]
 
 

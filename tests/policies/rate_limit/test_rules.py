@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgisec.errors import ConfigError
-from asgisec.policies.rate_limit.rules import Rule, Rules, readings
+from asgisec.policies.rate_limit.rules import Rule, Rules, _Beginnings, readings
 from tests.asgi import scope_of
 
 TOKEN = Rule("/auth/token", limits="5/minute")
@@ -92,6 +92,16 @@ def test_a_path_of_many_parts() -> None:
     deep = "/a/" * 20_000
     assert matches(Rule("/a/*", limits="5/minute"), deep)
     assert not matches(Rule("/b/*", limits="5/minute"), deep, root="/a/a/b")
+
+
+_PARTS = st.lists(st.sampled_from(["a", "ab", "b", "a-"]), max_size=4).map("/".join)
+
+
+@given(st.lists(_PARTS, max_size=8), _PARTS)
+def test_all_that_are_above_are_found_among_many(below: list[str], path: str) -> None:
+    rules = [Rule(f"/{each}/*" if each else "/*", limits="5/minute") for each in below]
+    held = tuple(place for place, each in enumerate(below) if f"/{path}/".startswith(f"/{each}/" if each else "/"))
+    assert Rules(rules).matching(scope_of(path=f"/{path}")) == (held, True)
 
 
 @pytest.mark.parametrize("path", ["/", "/a", "/a/b", "//", ""])
@@ -182,6 +192,25 @@ def test_rules_beside_one_that_overrides_stay() -> None:
     assert Rules(rules).matching(scope_of(path="/bulk")) == ((0, 1), False)
     assert Rules(rules[::-1]).matching(scope_of(path="/bulk")) == ((0, 1), False)
     assert not Rules([])
+
+
+class Counting(str):
+    """A path that counts how often it is compared."""
+
+    __slots__ = ()
+    compared = 0
+
+    def startswith(self, *args: Any) -> bool:
+        Counting.compared += 1
+        return str.startswith(self, *args)
+
+
+def test_of_many_rules_few_are_looked_at() -> None:
+    beginnings = _Beginnings({f"/{part}/{name}/": [0] for part in "abc" for name in range(1_000)} | {"/": [1]})
+    Counting.compared = 0
+    assert list(beginnings.of(Counting("/b/500/x/"))) == [0, 1]
+    assert list(beginnings.of(Counting("/b/x/500/"))) == [1]
+    assert Counting.compared <= 5
 
 
 _PATH = "write an exact path such as '/auth/token', or one that ends in '/*' for all below"
