@@ -9,9 +9,9 @@ from starlette.middleware import Middleware
 from asgisec import install
 from asgisec.policy import Policy
 from tests.asgi import App, Headers, Recorded, answering, request
-from tests.docs.pages import ROOT, rows, section
+from tests.docs.pages import ROOT, blocks, python, rows, section, text_of
 
-__all__ = ["APP", "EVIL", "Difference", "compare", "failing", "get", "listed", "on_500"]
+__all__ = ["APP", "EVIL", "Difference", "compare", "failing", "get", "listed", "on_500", "programs"]
 
 APP = "https://app.example.com"
 EVIL = "https://evil.example"
@@ -50,6 +50,19 @@ def _seen(kind: type[Any], difference: Difference) -> object:
 def listed(page: str, heading: str = "What behaves differently") -> list[str]:
     """Return the first cells of a page's table of differences."""
     return [cells[0] for cells in rows(section(ROOT / "docs" / page, heading))]
+
+
+def programs(page: str, heading: str) -> list[dict[str, Any]]:
+    """Run the blocks of Python below a heading, each by itself, and return what they define."""
+    path = ROOT / "docs" / page
+    start = text_of(path).index(f"# {heading}\n")
+    end = start + len(section(path, heading))
+    found: list[dict[str, Any]] = []
+    for block in blocks(path):
+        if block.language == "python" and start < block.start < end:
+            found.append({})
+            python(block, found[-1])
+    return found
 
 
 def get(*headers: tuple[str, str]) -> Callable[[App], Recorded]:

@@ -11,9 +11,7 @@ from starlette.middleware import Middleware
 from asgisec import SecurityHeaders, SecurityMiddleware
 from asgisec.errors import ConfigError
 from tests.asgi import Recorded, answering, request, websocket
-from tests.docs.differences import failing, listed, on_500
-from tests.docs.pages import python, stories
-from tests.docs.write import DOCS
+from tests.docs.differences import failing, listed, on_500, programs
 
 
 def both_headers(name: str, ask: Callable[..., Recorded] = request, **extra: Any) -> tuple[list[str], list[str]]:
@@ -102,24 +100,15 @@ def sent(app: Any) -> dict[str, str]:
 
 
 def test_the_first_move_changes_nothing_but_the_server_header() -> None:
-    before, after = (story for story in stories(DOCS / "moving-from-secure.md")[:2])
-    apps = []
-    for story in (before, after):
-        names: dict[str, Any] = {}
-        python(story.blocks[0], names)
-        apps.append(names["app"])
-    theirs, ours = (sent(app) for app in apps)
+    before, after, _ = programs("moving-from-secure.md", "The same headers as today")
+    theirs, ours = (sent(names["app"]) for names in (before, after))
     assert theirs.pop("server") == ""
     assert theirs == ours
     assert theirs["content-security-policy"]
 
 
 def test_header_by_header_is_the_same() -> None:
-    before, after = (story for story in stories(DOCS / "moving-from-secure.md")[3:5])
-    theirs: dict[str, Any] = {}
-    ours: dict[str, Any] = {}
-    python(before.blocks[0], theirs)
-    python(after.blocks[0], ours)
+    theirs, ours = programs("moving-from-secure.md", "Header by header")
     wanted = {name.lower(): value for name, value in theirs["before"].header_items()}
     assert len(wanted) == 4
     assert wanted.items() <= sent(ours["app"]).items()

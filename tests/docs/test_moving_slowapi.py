@@ -13,8 +13,11 @@ from slowapi.util import get_remote_address
 from starlette.routing import Router
 from starlette.testclient import TestClient
 
-from asgisec import RateLimit, RateLimitGuard, RequestID, install
+from asgisec import RateLimit, RateLimitGuard, RequestID, Rule, install
 from asgisec.errors import ConfigError
+from asgisec.stores import RedisStore
+from tests import valkey
+from tests.docs.differences import programs
 from tests.docs.pages import rows, section
 from tests.docs.write import DOCS
 
@@ -151,15 +154,83 @@ def two_limits() -> tuple[str, str]:
     return ("spends of the first" if spent > 1 else "spends nothing"), "spends nothing"
 
 
+def a_parameter() -> tuple[str, str]:
+    made = limiter()
+    before, after = theirs(made), install(FastAPI(), RequestID())
+
+    async def user(request: Request) -> dict[str, str]:
+        return {"key": "value"}
+
+    before.add_api_route("/users/{number}", made.limit("1/minute")(user))
+    after.add_api_route("/users/{number}", _hello, dependencies=[Depends(RateLimitGuard("1/minute"))])
+    said = {(200, 200): "one count for each value", (200, 429): "one count"}
+    told = []
+    for app in (before, after):
+        client = TestClient(app)
+        first, second = (client.get(f"/users/{number}").status_code for number in (1, 2))
+        told.append(said[first, second])
+    return told[0], told[1]
+
+
+def a_redirect() -> tuple[str, str]:
+    made = limiter()
+    before, after = theirs(made), install(FastAPI(), RateLimit(rules=[Rule("/home", limits="1/minute")]))
+
+    async def home(request: Request) -> dict[str, str]:
+        return {"key": "value"}
+
+    before.add_api_route("/home", made.limit("1/minute")(home))
+    after.add_api_route("/home", _hello)
+    told = []
+    for app in (before, after):
+        client = TestClient(app, follow_redirects=False)
+        found = [client.get("/home/").status_code for _ in range(2)]
+        assert found[0] == 307
+        told.append("limited" if found[1] == 429 else "not limited")
+    return told[0], told[1]
+
+
+def the_counts_of_the_other() -> tuple[str, str]:
+    with valkey.server() as url:
+        made = limiter(storage_uri=f"redis+{url}" if url.startswith("unix") else url, strategy="fixed-window")
+        before, after = theirs(made), install(FastAPI(), RateLimit("1/minute", store=RedisStore.from_url(url)))
+
+        async def home(request: Request) -> dict[str, str]:
+            return {"key": "value"}
+
+        before.add_api_route("/home", made.limit("1/minute")(home))
+        after.add_api_route("/home", _hello)
+        told: list[str] = []
+        for first, second in ((after, before), (before, after)):
+            made.reset()
+            with TestClient(first, client=(f"192.0.2.{len(told)}", 1)) as client:
+                assert client.get("/home").status_code == 200
+            with TestClient(second, client=(f"192.0.2.{len(told)}", 1)) as client:
+                told.append("not seen" if client.get("/home").status_code == 200 else "seen")
+    return told[0], told[1]
+
+
+def a_header_twice() -> tuple[str, str]:
+    told = []
+    for names in programs(PAGE.name, "A whole application"):
+        found = remaining(TestClient(names["app"]).get("/search"))
+        told.append({2: "sent twice", 1: "sent once"}[len(found)])
+    return told[0], told[1]
+
+
 CASES: dict[str, Callable[[], tuple[str, str]]] = {
     "a route of an included router, with default limits": both("/included"),
     "a mounted application, with default limits": both("/mounted/it"),
     "what is not found, with default limits": both("/missing"),
+    "a route with a parameter, asked for two values": a_parameter,
+    "`/home/`, which is redirected to a limited `/home`": a_redirect,
     "a handler that returns a dict, with headers enabled": a_dict_with_headers,
+    "`X-RateLimit-*` of a route with two limits": a_header_twice,
     "the handshake of a WebSocket": a_handshake,
     "a limit that is none, among the default limits": a_limit_that_is_none,
     "the body of a 429": the_body,
     "a refused request, of two limits": two_limits,
+    "the counts of the other, in the same Redis": the_counts_of_the_other,
 }
 
 
@@ -197,3 +268,39 @@ def test_a_shared_limit_does_the_same() -> None:
     for app in (before, after):
         client = TestClient(app)
         assert [client.get(path).status_code for path in asked] == [200] * 3 + [429] * 2
+
+
+# Each request of one client, and how often; the last one of each kind but two is one too many.
+_REQUESTS = [
+    ("GET", "/health", 8),
+    ("POST", "/login", 3),
+    ("GET", "/search", 4),
+    ("GET", "/export", 3),
+    ("GET", "/orders", 6),
+]
+
+
+def remaining(answer: Any) -> list[str]:
+    found: list[str] = answer.headers.get_list("x-ratelimit-remaining", split_commas=True)
+    return found
+
+
+def test_a_whole_application_does_the_same() -> None:
+    before, after = (names["app"] for names in programs(PAGE.name, "A whole application"))
+    found = []
+    for app in (before, after):
+        client = TestClient(app)
+        found.append([[client.request(method, path) for _ in range(count)] for method, path, count in _REQUESTS])
+    statuses = [[[answer.status_code for answer in answers] for answers in one] for one in found]
+    assert statuses[0] == statuses[1]
+    assert [answers[-1] for answers in statuses[0]] == [200, 429, 429, 429, 429]
+    for theirs_, ours in zip(*found, strict=True):
+        assert [remaining(answer)[-1:] for answer in theirs_] == [remaining(answer) for answer in ours]
+
+
+def test_limits_that_depend_on_who_asks_do_the_same() -> None:
+    for names in programs(PAGE.name, "Limits that depend on who asks"):
+        client = TestClient(names["app"], raise_server_exceptions=False)
+        plans = [client.get("/search", headers={"x-plan": plan}).status_code for plan in ("free", "pro", "pro", "pro")]
+        assert plans[:3] == [200, 200, 200]
+        assert plans[3] != 200
