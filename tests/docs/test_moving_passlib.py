@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from asgisec.credentials import PasswordHasher
+from asgisec.credentials import PasswordHasher, VerifyResult
 from asgisec.credentials._encodings import LEGACY
+from tests.docs.differences import programs
 from tests.docs.pages import rows, section
 from tests.docs.write import DOCS
 
@@ -110,3 +111,40 @@ def test_what_is_read() -> None:
     said = {start for _, cell, _ in rows(section(PAGE, "What is read")) for start in re.findall(r"`([^`]+)`", cell)}
     bcrypts = {"$2a$", "$2b$", "$2y$"}
     assert said == {start for start, *_ in LEGACY} - {"$2"} | bcrypts | {"$argon2", "argon2"}
+
+
+@pytest.mark.filterwarnings("ignore:'crypt' is deprecated:DeprecationWarning")
+def test_the_login_reads_the_hashes_of_the_login_before() -> None:
+    before, after = programs(PAGE.name, "A login")[:2]
+    assert before["log_in"]("ada", "correct horse")
+    assert not before["log_in"]("nobody", "correct horse")
+    after["users"].update(before["users"])
+    tried = [("ada", "wrong horse"), ("nobody", "correct horse"), ("ada", "correct horse"), ("ada", "correct horse")]
+    assert [asyncio.run(after["log_in"](*one)) for one in tried] == [False, False, True, True]
+    assert len(after["users"]["ada"]) == 97
+    assert after["users"]["ada"].startswith("$argon2id$")
+
+
+@pytest.mark.parametrize(
+    ("schemes", "options", "read", "new"),
+    [
+        pytest.param(["pbkdf2_sha256"], {}, False, "", id="no step 1"),
+        pytest.param(["argon2", "pbkdf2_sha256"], {"deprecated": ["pbkdf2_sha256"]}, True, "$argon2id", id="its own"),
+        pytest.param(["pbkdf2_sha256", "argon2"], {"deprecated": "auto"}, True, "$pbkdf2", id="not first"),
+    ],
+)
+def test_what_step_1_is_for(schemes: list[str], options: dict[str, Any], read: bool, new: str) -> None:
+    process = import_module("passlib.context").CryptContext(schemes, **options)
+    hashed = asyncio.run(PasswordHasher().hash("x"))
+    assert (theirs(lambda: process.verify("x", hashed)) == "computed") == read
+    if read:
+        _, new_hash = process.verify_and_update("x", hashed)
+        assert new_hash.startswith(new)
+        assert asyncio.run(PasswordHasher().verify("x", new_hash)).new_hash
+
+
+def test_the_parameters_of_passlib_are_kept() -> None:
+    hashed = passlib.argon2.hash("x")
+    kept = PasswordHasher(memory_cost=65536, time_cost=3, parallelism=4)
+    assert asyncio.run(kept.verify("x", hashed)) == VerifyResult(ok=True)
+    assert asyncio.run(PasswordHasher().verify("x", hashed)).new_hash

@@ -51,6 +51,13 @@ def plans(client: TestClient) -> list[Any]:
     return [client.get("/search", headers={"x-plan": plan}).status_code for plan in asked_by]
 
 
+def recipe(client: TestClient) -> list[Any]:
+    form = {"username": "ada", "password": "correct horse"}
+    token = client.post("/auth/login", json=form).json()["access_token"]
+    answers = [client.get("/me", headers={"Authorization": f"Bearer {sent}"}) for sent in (token, token[:-8])]
+    return [client.get("/me").status_code, *(answer.status_code for answer in answers), answers[0].json()]
+
+
 _LIMITER = "moving-from-fastapi-limiter.md"
 _PROGRAMS: list[tuple[str, str, Ask, list[Any]]] = [
     (_LIMITER, "A limit on a route", asked("GET", "/", 3), [200, 200, 429]),
@@ -74,15 +81,17 @@ _PROGRAMS: list[tuple[str, str, Ask, list[Any]]] = [
         ],
     ),
     ("moving-from-slowapi.md", "Limits that depend on who asks", plans, [200, 429, 200, 200, 429]),
+    ("moving-from-python-jose.md", "The usual recipe", recipe, [401, 200, 401, "ada"]),
     (_LIMITER, "In a WebSocket", messages, ["Hello, world", "Hello again", "Hello again"]),
 ]
 
 
+@pytest.mark.filterwarnings("ignore:'crypt' is deprecated:DeprecationWarning")  # passlib asks for it
 @pytest.mark.parametrize(
     ("page", "heading", "ask", "wanted"), [pytest.param(*row, id=f"{row[0]}-{row[1]}") for row in _PROGRAMS]
 )
 def test_both_programs_do_the_same(page: str, heading: str, ask: Ask, wanted: list[Any]) -> None:
     before, after = programs(page, heading)
     app = before.get("before") or before["app"]
-    assert ask(TestClient(app)) == wanted
-    assert ask(TestClient(after["app"])) == wanted
+    assert ask(TestClient(app, base_url="https://api.example.com")) == wanted
+    assert ask(TestClient(after["app"], base_url="https://api.example.com")) == wanted
