@@ -18,7 +18,6 @@ def check(story: Story) -> None:
         assert shown_answer(block) == answer, f"{block.page.name}:{block.line}; see tests/docs/write.py"
 
 
-@pytest.mark.filterwarnings("ignore:'crypt' is deprecated:DeprecationWarning")  # passlib asks for it
 @pytest.mark.parametrize("story", _STORIES)
 def test_a_story_is_as_the_page_tells_it(story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # pages do not tidy up

@@ -113,7 +113,6 @@ def test_what_is_read() -> None:
     assert said == {start for start, *_ in LEGACY} - {"$2"} | bcrypts | {"$argon2", "argon2"}
 
 
-@pytest.mark.filterwarnings("ignore:'crypt' is deprecated:DeprecationWarning")
 def test_the_login_reads_the_hashes_of_the_login_before() -> None:
     before, after = programs(PAGE.name, "A login")[:2]
     assert before["log_in"]("ada", "correct horse")

@@ -135,7 +135,6 @@ CASES: dict[str, Callable[[], tuple[str, str]]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:'crypt' is deprecated:DeprecationWarning")  # passlib asks for it
 @pytest.mark.parametrize("what", CASES)
 def test_a_difference(what: str) -> None:
     shown = {name: (before, after) for name, before, after in rows(section(PAGE, "What behaves differently"))}

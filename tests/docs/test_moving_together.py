@@ -86,7 +86,6 @@ _PROGRAMS: list[tuple[str, str, Ask, list[Any]]] = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore:'crypt' is deprecated:DeprecationWarning")  # passlib asks for it
 @pytest.mark.parametrize(
     ("page", "heading", "ask", "wanted"), [pytest.param(*row, id=f"{row[0]}-{row[1]}") for row in _PROGRAMS]
 )
