@@ -28,6 +28,7 @@ PARTS = (
     "oauth2",
     "passwords",
     "rate_limits",
+    "scale",
     "stores",
     "tokens",
     "whole",

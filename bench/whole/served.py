@@ -12,7 +12,7 @@ from bench.whole import service
 from bench.whole.answers import Answer, Row, judge, refusals, timed
 from bench.whole.variants import AGAINST, VARIANTS
 
-__all__ = ["SERVERS", "measured"]
+__all__ = ["CONNECTIONS", "SERVERS", "checked", "loaded", "measured"]
 
 CONNECTIONS = 50
 
@@ -62,22 +62,24 @@ def _rounds(url: str, rounds: int, options: tuple[str, ...]) -> dict[str, list[f
         for name, way in VARIANTS.items():
             environ = service.environment(url)
             ports[name] = stack.enter_context(serving(way.factory, environ, options=options))
-            _check(name, ports[name], url)
+            checked(name, ports[name], url)
         order = [*VARIANTS]
         for _ in range(rounds):
             for name in order:
-                taken[name].append(1e9 / _loaded(ports[name], bearers).per_second)
+                taken[name].append(1e9 / loaded(ports[name], bearers).per_second)
             order.append(order.pop(0))
     return taken
 
 
-def _loaded(port: int, bearers: list[str]) -> load.Loaded:
+def loaded(port: int, bearers: list[str]) -> load.Loaded:
+    """Put a variant under load for a second."""
     script = _SCRIPT % ", ".join(f'"{bearer}"' for bearer in bearers)
     where = f"http://127.0.0.1:{port}{service.PATH}"
     return load.run(where, headers=service.headers(), connections=CONNECTIONS, script=script)
 
 
-def _check(name: str, port: int, url: str) -> None:
+def checked(name: str, port: int, url: str) -> None:
+    """Compare what a variant answers with what it has to."""
     way = VARIANTS[name]
     [good, revoked], [lacking] = asyncio.run(service.tokens(2)), asyncio.run(service.tokens(1, scopes=()))
     if way.revoke is None:
