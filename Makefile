@@ -12,7 +12,7 @@ VERSIONS := 3.12 3.13 3.14
 find_python = $(shell for python in $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python) python$(1); do \
   "$$python" -c 'pass' >/dev/null 2>&1 && echo "$$python" && break; done)
 
-.PHONY: demo serve test test-matrix test-cluster test-slow test-pythons lint format bench wheel clean
+.PHONY: demo serve test test-matrix test-cluster test-slow test-docs test-pythons lint format bench docs docs-serve wheel clean
 
 demo: $(VENV)/demo.installed
 	$(BIN)/python -m examples.demo
@@ -21,7 +21,7 @@ serve: $(VENV)/demo.installed
 	$(BIN)/python -m examples.demo --serve
 
 test: $(VENV)/test.installed
-	$(BIN)/python -m pytest -m "not matrix and not cluster and not slow" --numprocesses=auto --cov --cov-report=term
+	$(BIN)/python -m pytest -m "not matrix and not cluster and not slow and not site" --numprocesses=auto --cov --cov-report=term
 
 test-matrix: $(VENV)/test.installed
 	$(BIN)/python -m pytest -m matrix tests/matrix
@@ -32,11 +32,14 @@ test-cluster: $(VENV)/test.installed
 test-slow: $(VENV)/test.installed
 	$(BIN)/python -m pytest -m slow tests
 
+test-docs: $(VENV)/test.installed
+	$(BIN)/python -m pytest -m site tests/docs
+
 test-pythons:
 	@for version in $(foreach v,$(VERSIONS),$(if $(call find_python,$(v)),$(v)=$(call find_python,$(v)))); do \
 	  echo "== tests on Python $${version%%=*}"; \
 	  $(MAKE) --no-print-directory VENV=.venv-$${version%%=*} PYTHON=$${version#*=} .venv-$${version%%=*}/test.installed || exit 1; \
-	  .venv-$${version%%=*}/bin/python -m pytest -m "not matrix and not cluster and not slow" --numprocesses=auto || exit 1; \
+	  .venv-$${version%%=*}/bin/python -m pytest -m "not matrix and not cluster and not slow and not site" --numprocesses=auto || exit 1; \
 	done
 
 lint: $(VENV)/lint.installed
@@ -51,12 +54,20 @@ format: $(VENV)/lint.installed
 bench: $(VENV)/bench.installed
 	$(BIN)/python -m bench
 
+# NO_MKDOCS_2_WARNING: the theme's advertisement for its successor.
+docs: $(VENV)/docs.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build
+	@echo "the documentation is in site/index.html"
+
+docs-serve: $(VENV)/docs.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
 wheel: $(VENV)/test.installed
 	$(PIP) install build
 	$(BIN)/python -m build
 
 clean:
-	rm -rf .venv .venv-* dist .coverage .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv .venv-* dist site .coverage .hypothesis .mypy_cache .ruff_cache
 
 # One stamp per dependency group: `make demo` does not wait for the linters.
 $(VENV)/%.installed: pyproject.toml

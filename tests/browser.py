@@ -43,7 +43,7 @@ def found() -> str:
     named = os.environ.get("ASGISEC_TEST_CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
     if named:
         return named
-    missing = "no Chromium here; name one in ASGISEC_TEST_CHROMIUM"
+    missing = "no Chromium here: `apt install chromium`, or name one in ASGISEC_TEST_CHROMIUM"
     if os.environ.get("ASGISEC_REQUIRE_BROWSER"):
         pytest.fail(missing, pytrace=False)
     pytest.skip(missing)
@@ -88,8 +88,12 @@ class Page:
 
     def show(self, html: str) -> None:
         """Load a page of its own, as a server would send it."""
+        self.go("data:text/html;charset=utf-8;base64," + b64encode(html.encode()).decode())
+
+    def go(self, url: str) -> None:
+        """Go to a page, and wait until it is there."""
         seen = self._loads
-        self.call("Page.navigate", url="data:text/html;charset=utf-8;base64," + b64encode(html.encode()).decode())
+        self.call("Page.navigate", url=url)
         while self._loads == seen:
             self._receive()
 

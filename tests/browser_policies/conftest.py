@@ -81,7 +81,7 @@ class Tab:
         return found
 
     def go(self, url: str) -> None:
-        self._loading(lambda: self._page.call("Page.navigate", url=url))
+        self._page.go(url)
 
     def submit(self) -> None:
         """Send the form of the page, and wait for what comes."""
