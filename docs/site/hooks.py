@@ -64,8 +64,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put what is made into the navigation."""
     examples = [{source.removeprefix("examples/"): page} for source, page in _EXAMPLES.items()]
     reference = [{module: f"reference/{module}.md"} for module in REFERENCE]
-    *groups, last = config.nav or ()
-    config.nav = [*groups, {"Examples": examples}, {"Reference": reference}, last]
+    groups = [*(config.nav or ())]
+    config.nav = [*groups[:-1], {"Examples": examples}, {"Reference": reference}, *groups[-1:]]
     return config
 
 
