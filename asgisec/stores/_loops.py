@@ -27,12 +27,17 @@ class PerLoop(Generic[C]):
         self._make = make
         self._made: dict[asyncio.AbstractEventLoop, tuple[C, AsyncGenerator[None, None]]] = {}
 
+    def known(self, loop: asyncio.AbstractEventLoop) -> C | None:
+        """Return what belongs to a loop, if it was made."""
+        known = self._made.get(loop)
+        return None if known is None else known[0]
+
     async def get(self) -> C:
         """Return what belongs to the running loop."""
         loop = asyncio.get_running_loop()
-        known = self._made.get(loop)
+        known = self.known(loop)
         if known is not None:
-            return known[0]
+            return known
         for ended in [other for other in [*self._made] if other.is_closed()]:
             self._made.pop(ended, None)
         made = self._make()

@@ -5,7 +5,7 @@ import gc
 import ssl
 import time
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,8 +24,8 @@ from redis.crc import key_slot
 from asgisec.errors import ConfigError, StoreUnavailable
 from asgisec.stores import RedisStore, open_store
 from asgisec.stores.protocols import RefreshFamily, StoredAPIKey
-from asgisec.stores.redis._channel import Channel
 from asgisec.stores.redis._core import Script, Word
+from asgisec.stores.redis._line import Command, Line
 from tests import valkey
 
 ECHO = Script("echo", "return ARGV[1]")
@@ -52,13 +52,13 @@ async def test_everybody_gets_his_own_reply(store: RedisStore) -> None:
 @pytest.mark.anyio
 async def test_concurrent_commands_leave_in_one_write(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> None:
     batches: list[int] = []
-    leave = Channel._exchange
+    send = Line.send
 
-    async def counted(self: Channel, batch: list[object]) -> None:
+    def counted(self: Line, batch: Sequence[Command]) -> None:
         batches.append(len(batch))
-        await leave(self, batch)  # type: ignore[arg-type]
+        send(self, batch)
 
-    monkeypatch.setattr(Channel, "_exchange", counted)
+    monkeypatch.setattr(Line, "send", counted)
     await echo(store, "warm")
     batches.clear()
     await asyncio.gather(*(echo(store, str(n)) for n in range(50)))
@@ -115,6 +115,23 @@ def test_a_loop_that_ends_with_commands_on_their_way(valkey_url: str) -> None:
         await asyncio.sleep(0)
         tasks += [asyncio.create_task(echo(store, "late")) for _ in range(3)]
         await asyncio.sleep(0)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        asyncio.run(leaving())
+        gc.collect()
+    assert asyncio.run(echo(store, "next")) == "next"
+
+
+def test_a_loop_that_ends_with_commands_on_a_connection(valkey_url: str) -> None:
+    store = RedisStore.from_url(valkey_url, prefix=valkey.fresh_prefix(), timeout=10, connections=1)
+
+    async def leaving() -> None:
+        await echo(store, "warm")
+        tasks = [asyncio.create_task(echo(store, "early")) for _ in range(3)]
+        for _ in range(3):  # until they are written; the server answers later than that
+            await asyncio.sleep(0)
+        assert not any(task.done() for task in tasks)
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -195,6 +195,8 @@ class Proxy:
         self.path = server.directory / "proxy"
         self.delay = 0.0
         self.chunks: list[bytes] = []
+        self.clients: list[asyncio.StreamWriter] = []
+        self.asked = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -208,6 +210,7 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.clients.append(writer)
         onward, back = await asyncio.open_unix_connection(str(self.server.socket))
         for source, target in ((reader, back), (onward, writer)):
             task = asyncio.create_task(self._copy(source, target, counted=source is reader))
@@ -219,10 +222,13 @@ class Proxy:
             while chunk := await source.read(1 << 20):
                 if counted:
                     self.chunks.append(chunk)
+                    self.asked.set()
                 else:
                     await asyncio.sleep(self.delay)
                 target.write(chunk)
                 await target.drain()
+        except ConnectionError:
+            pass  # the other side is gone
         finally:
             target.close()
 
@@ -237,6 +243,61 @@ async def test_a_slow_server_answers_late_but_nobody_waits_for_ever(server: Proc
             assert set(await refusals(store, 20)) == {TimeoutError}
         proxy.delay = 0.0
         await answered_again(store)
+
+
+@pytest.mark.parametrize("said", [b"+OK\r\n", b"no reply of Redis\r\n"], ids=["a reply", "something else"])
+async def test_what_nobody_asked_for_reaches_nobody(server: Process, said: bytes) -> None:
+    async with Proxy(server) as proxy, RedisStore.from_url(f"unix://{proxy.path}", timeout=10) as store:
+        assert await count(store) == 1
+        [client] = proxy.clients
+        client.write(said)
+        await client.drain()
+        assert await asyncio.gather(*(count(store) for _ in range(3))) == [2, 3, 4]
+        assert len(proxy.clients) == 2
+
+
+async def test_what_is_no_reply_is_an_error_for_who_waits(server: Process) -> None:
+    async with Proxy(server) as proxy, RedisStore.from_url(f"unix://{proxy.path}", timeout=10) as store:
+        assert await count(store) == 1
+        proxy.delay = TIMEOUT
+        proxy.asked.clear()
+        waiting = asyncio.create_task(count(store))
+        await proxy.asked.wait()
+        proxy.clients[0].write(b"no reply of Redis\r\n")
+        with pytest.raises(StoreUnavailable) as refused:
+            await waiting
+        assert isinstance(refused.value.__cause__, redis.InvalidResponse)
+        proxy.delay = 0.0
+        assert await count(store) == 3
+
+
+async def test_closing_waits_for_what_is_on_its_way(server: Process) -> None:
+    async with Proxy(server) as proxy:
+        store = RedisStore.from_url(f"unix://{proxy.path}", timeout=10)
+        await count(store)
+        proxy.delay = TIMEOUT / 4
+        proxy.asked.clear()
+        tasks = [asyncio.create_task(count(store)) for _ in range(3)]
+        await proxy.asked.wait()
+        tasks[1].cancel()
+        await store.aclose()
+        assert [task.result() for task in (tasks[0], tasks[2])] == [2, 4]
+
+
+async def test_closing_waits_for_nobody_who_is_gone(server: Process) -> None:
+    async with Proxy(server) as proxy:
+        store = RedisStore.from_url(f"unix://{proxy.path}", timeout=10)
+        await count(store)
+        proxy.delay = 5.0
+        proxy.asked.clear()
+        task = asyncio.create_task(count(store))
+        await proxy.asked.wait()
+        task.cancel()
+        with taking_at_most(LATE):
+            await store.aclose()
+        proxy.delay = 0.0
+        assert await count(store) == 3
+        await store.aclose()
 
 
 async def test_fifty_at_once_are_one_write_and_one_script_each(server: Process) -> None:

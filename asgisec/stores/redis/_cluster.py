@@ -60,8 +60,9 @@ class Cluster:
 
     async def ask(self, key: str, packed: bytes) -> Any:
         """Send a command to the node that holds a key."""
-        ways = await self._ways.get()
-        deadline = asyncio.get_running_loop().time() + self._timeout
+        loop = asyncio.get_running_loop()
+        ways = self._ways.known(loop) or await self._ways.get()
+        deadline = loop.time() + self._timeout
         slot = key_slot(key.encode())
         address = self._holders[slot]
         if address is None:

@@ -7,7 +7,7 @@
 - Whatever goes wrong is `StoreUnavailable`, with the client library's error as its cause.
 """
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from hashlib import sha1
 from importlib.resources import files
 from typing import Any, Self, TypeAlias
@@ -72,25 +72,21 @@ class Redis:
         """
         return ":".join((self._prefix, kind, "{" + safe(identity) + "}", *map(safe, rest)))
 
-    async def run(self, script: Script, identity: str, keys: Sequence[str], args: Sequence[Word]) -> Any:
+    def run(self, script: Script, identity: str, keys: Sequence[str], args: Sequence[Word]) -> Coroutine[Any, Any, Any]:
         """Run a script on the keys of one identity, and return its reply.
 
         Raises:
             StoreUnavailable: It cannot be run now.
         """
-        words = (len(keys), *keys, *args)
-        reply = await self._ask(keys[0], (*script.evalsha, *words))
-        if isinstance(reply, NoScriptError):
-            reply = await self._ask(keys[0], ("EVAL", script.source, *words))
-        return _checked(reply)
+        return self._ask(keys[0], (len(keys), *keys, *args), script)
 
-    async def command(self, identity: str, *words: Word) -> Any:
+    def command(self, identity: str, *words: Word) -> Coroutine[Any, Any, Any]:
         """Send a command whose first key is its second word, and return its reply.
 
         Raises:
             StoreUnavailable: It cannot be answered now.
         """
-        return _checked(await self._ask(str(words[1]), words))
+        return self._ask(str(words[1]), words)
 
     async def __aenter__(self) -> Self:
         return self
@@ -98,11 +94,20 @@ class Redis:
     async def __aexit__(self, *raised: object) -> None:
         await self.aclose()
 
-    async def _ask(self, key: str, words: tuple[Word, ...]) -> Any:
+    async def _ask(self, key: str, words: tuple[Word, ...], script: Script | None = None) -> Any:
         try:
-            return await self._nodes.ask(key, _packed(words))
+            if script is None:
+                reply = await self._nodes.ask(key, _packed(words))
+            else:
+                reply = await self._nodes.ask(key, _packed((*script.evalsha, *words)))
+                if isinstance(reply, NoScriptError):
+                    reply = await self._nodes.ask(key, _packed(("EVAL", script.source, *words)))
         except (CircuitOpenError, RedisError, OSError) as error:  # TimeoutError is an OSError
             raise StoreUnavailable from error
+        # Out of memory, a replica, loading, busy: the server says why, and that is for the log.
+        if isinstance(reply, ResponseError):
+            raise StoreUnavailable from reply
+        return reply
 
 
 def _packed(words: tuple[Word, ...]) -> bytes:
@@ -111,10 +116,3 @@ def _packed(words: tuple[Word, ...]) -> bytes:
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can bring
         packed = _packed(tuple(w.encode("utf-8", "surrogatepass") if isinstance(w, str) else w for w in words))
     return packed
-
-
-def _checked(reply: Any) -> Any:
-    # Out of memory, a replica, loading, busy: the server says why, and that is for the log.
-    if isinstance(reply, ResponseError):
-        raise StoreUnavailable from reply
-    return reply

@@ -43,8 +43,9 @@ class Single:
 
     async def ask(self, key: str, packed: bytes) -> Any:
         """Send a command."""
-        channel = await self._channels.get()
-        deadline = asyncio.get_running_loop().time() + self._timeout
+        loop = asyncio.get_running_loop()
+        channel = self._channels.known(loop) or await self._channels.get()
+        deadline = loop.time() + self._timeout
         reply = await channel.ask((packed,), deadline)
         if isinstance(reply, ReadOnlyError):
             # The master has become a replica, and did nothing. A new connection finds the new master.

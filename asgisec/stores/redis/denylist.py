@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 
+from asgisec.stores._names import safe
 from asgisec.stores.redis._core import Redis, Script
 
 __all__ = ["Denylist"]
@@ -28,5 +29,6 @@ class Denylist(Redis):
         """Return for each key of an owner its `not_before`; see `DenylistStore`."""
         if not keys:
             return []
-        found = await self.command(owner, "MGET", *(self.key("deny", owner, key) for key in keys))
+        before = self.key("deny", owner)
+        found = await self.command(owner, "MGET", *[f"{before}:{safe(key)}" for key in keys])
         return [None if value is None else float(value) for value in found]
