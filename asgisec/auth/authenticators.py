@@ -48,6 +48,10 @@ class Authenticator:
         """
         raise NotImplementedError
 
+    def remembers(self, exchange: Exchange) -> bool:
+        """Tell whether the credential was good before, so that looking again costs no more than asking a store."""
+        return False
+
     @property
     def parts(self) -> tuple["Authenticator", ...]:
         """The authenticators that it is made of; of one kind, itself."""
@@ -129,6 +133,10 @@ class AnyOf(Authenticator):
 
     def __repr__(self) -> str:
         return " | ".join(map(repr, self._parts))
+
+    def remembers(self, exchange: Exchange) -> bool:
+        """Tell whether one of them does."""
+        return any(part.remembers(exchange) for part in self._parts)
 
     async def authenticate(self, exchange: Exchange) -> Principal | None:
         """Return who the first authenticator finds that finds somebody."""

@@ -98,7 +98,7 @@ class BearerAuth(Authenticator):
         self.declared = declared_scopes("BearerAuth(scopes=)", scopes)
         metadata = realm_of("BearerAuth(resource_metadata=)", resource_metadata)
         self._constant = (*realm_of("BearerAuth(realm=)", realm), *metadata)
-        self._seen: dict[bytes, tuple[str, Principal]] = {}
+        self._seen: dict[bytes | None, tuple[str, Principal]] = {}
 
     def __repr__(self) -> str:
         return "BearerAuth(...)"
@@ -107,6 +107,10 @@ class BearerAuth(Authenticator):
     def place(self) -> Hashable:
         """The header."""
         return "authorization"
+
+    def remembers(self, exchange: Exchange) -> bool:
+        """Tell whether the token was good before."""
+        return exchange.headers.get(b"authorization") in self._seen
 
     async def authenticate(self, exchange: Exchange) -> Principal | None:
         """Return whom the token is about.

@@ -125,12 +125,14 @@ class Guard:
             known = scope.get(KNOWN_KEY)
             if (
                 known is not None
-                and known.headers is scope["headers"]
+                # Starlette puts a copy of the list into the scope when somebody looks at a request's headers.
+                and known.headers == scope["headers"]
                 and known.client is scope.get("client")
                 and known.query_string is scope.get("query_string")
             ):
                 principal: Principal | None = known.principals.get(self._authenticator)
                 if principal is not None and self._of_scopes_only and self._needed <= principal.scopes:
+                    _state_of(scope).setdefault("principal", principal)
                     return principal
         return await self._ask(connection)
 
@@ -141,7 +143,7 @@ class Guard:
             principal = await identify(authenticator, scope)
             if principal is None:
                 raise authenticator.unauthenticated()
-            # For events and limits, where nobody has said so yet.
+            # For events and limits, where nobody has said so yet; above, too.
             _state_of(scope).setdefault("principal", principal)
             self.check(principal)
             if self.asks_further:

@@ -8,7 +8,7 @@ from bench.calls import Against
 from bench.harness import ASGIApp
 from bench.whole import assembled, bare, floor, secured, usual
 
-__all__ = ["AGAINST", "BARE", "OURS", "VARIANTS", "Way"]
+__all__ = ["AGAINST", "ASSEMBLED", "BARE", "FLOOR", "OURS", "USUAL", "VARIANTS", "Way"]
 
 OURS = "asgisec"
 BARE = "the route alone"
