@@ -27,7 +27,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from asgisec._connection import asking_for, report, scope_of
-from asgisec.errors import ConfigError, SecurityError, Unauthenticated
+from asgisec.errors import ConfigError, SecurityError, Unauthenticated, unless_text
 from asgisec.oauth2._clients import Client, Clients, Known, authenticated, called, proven, recognised
 from asgisec.oauth2._endpoint import FormEndpoint, Scope, address_of, parameter
 from asgisec.oauth2._errors import InvalidGrant, UnauthorizedClient, UnsupportedGrantType, json_answer
@@ -94,7 +94,7 @@ class TokenEndpoint(FormEndpoint):
         if login is None and (allowed_scopes is not None or throttle is not None):
             raise ConfigError(f"{where}(login=)", login, "allowed_scopes= and throttle= are for it: write it, too")
         if throttle is not None and not all(callable(getattr(throttle, name, None)) for name in _THROTTLE):
-            raise ConfigError(f"{where}(throttle=)", throttle, "write a LoginThrottle")
+            raise ConfigError(f"{where}(throttle=)", unless_text(throttle), "write a LoginThrottle")
         # The store of a throttle may be another: not every store counts logins.
         used = (*issuer.closes, *getattr(throttle, "closes", ()))
         self.closes = tuple({id(one): one for one in used}.values())

@@ -91,7 +91,7 @@ class TokenIssuer:
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not isinstance(keys, KeySet) or not keys.can_sign:
-            raise ConfigError("TokenIssuer(keys=)", keys, "write a KeySet with a secret or a private key")
+            raise ConfigError("TokenIssuer(keys=)", unless_text(keys), "write a KeySet with a secret or a private key")
         if not isinstance(issuer, str) or not issuer:
             raise ConfigError("TokenIssuer(issuer=)", issuer, "write a URL such as 'https://api.example.com'")
         if not all(callable(getattr(store, name, None)) for name in ("rotate", "denied")):

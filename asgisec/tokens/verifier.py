@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from asgisec.errors import ConfigError, InvalidToken
+from asgisec.errors import ConfigError, InvalidToken, unless_text
 from asgisec.stores.protocols import Closable, DenylistStore
 from asgisec.tokens._checks import Checks
 from asgisec.tokens._jws import parse_header, split
@@ -95,7 +95,7 @@ class TokenVerifier:
         if not isinstance(issuer, str) or not issuer:
             raise ConfigError("TokenVerifier(issuer=)", issuer, "write the `iss` of its tokens, to the letter")
         if denylist is not None and not callable(getattr(denylist, "denied", None)):
-            raise ConfigError("TokenVerifier(denylist=)", denylist, "write a store, such as a MemoryStore")
+            raise ConfigError("TokenVerifier(denylist=)", unless_text(denylist), "write a store, such as a MemoryStore")
         if on_store_error not in ("deny", "allow"):
             raise ConfigError("TokenVerifier(on_store_error=)", on_store_error, 'write "deny" or "allow"')
         if not isinstance(audience_claim, str) or not audience_claim:

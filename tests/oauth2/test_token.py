@@ -615,6 +615,7 @@ def test_a_store_that_is_down_is_a_503(
         ({"login": "ada"}, r"TokenEndpoint\(login=\) got 'ada': write a function of username and password"),
         ({"clients": {}}, r"TokenEndpoint\(clients=\) got {}: write a function of a client's id and secret"),
         ({"allowed_scopes": []}, r"TokenEndpoint\(allowed_scopes=\) got \[\]: write a function of what login= returns"),
+        ({"throttle": "redis://:hush@host"}, r"TokenEndpoint\(throttle=\) got \(hidden\): write a LoginThrottle"),
         ({"throttle": object()}, r"TokenEndpoint\(throttle=\) got <object.*>: write a LoginThrottle"),
         ({"login": None, "throttle": Throttle()}, r"TokenEndpoint\(login=\) got None: allowed_scopes= and throttle="),
         ({"login": None, "allowed_scopes": list}, r"TokenEndpoint\(login=\) got None: allowed_scopes= and throttle="),

@@ -168,7 +168,9 @@ PUBLIC = KeySet.from_jwks(KeySet.generate("EdDSA").public_jwks())
     ("options", "message"),
     [
         pytest.param({"keys": PUBLIC}, "a secret or a private key", id="keys that only verify"),
-        pytest.param({"keys": "secret"}, "a secret or a private key", id="keys that are none"),
+        pytest.param(
+            {"keys": SECRET.decode()}, r"got \(hidden\): .* a secret or a private key", id="the secret itself"
+        ),
         pytest.param({"issuer": ""}, "write a URL", id="no issuer"),
         pytest.param({"audience": []}, "what your API is called", id="no audience"),
         pytest.param({"store": object()}, r"such as open_store\(url\)", id="no store"),

@@ -381,6 +381,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "empty audience": ({"audience": []}, "TokenVerifier(audience=)"),
     "audience is None": ({"audience": None}, "TokenVerifier(audience=)"),
     "denylist": ({"denylist": {}}, "TokenVerifier(denylist=)"),
+    "denylist is a URL": ({"denylist": "redis://:hush@host"}, "TokenVerifier(denylist=) got (hidden)"),
     "on_store_error": ({"on_store_error": "local"}, "TokenVerifier(on_store_error=)"),
     "leeway below zero": ({"leeway": -1}, "TokenVerifier(leeway=) got -1: write seconds or a timedelta, 0 or more"),
     "leeway is text": ({"leeway": "10"}, "TokenVerifier(leeway=)"),
