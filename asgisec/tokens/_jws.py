@@ -8,7 +8,9 @@ from typing import Any
 from asgisec.tokens._parsing import decode_base64url, parse_object
 from asgisec.tokens._reasons import refused
 
-__all__ = ["ALIASES", "Header", "parse_header", "split"]
+__all__ = ["ALIASES", "MAX_SIZE", "Header", "parse_header", "split"]
+
+MAX_SIZE = 8192  # characters of a token: more than servers and proxies take of a header line
 
 # `crit` and `b64` change how the rest is read (RFC 7515 section 4.1.11, RFC 7797), `zip` and `enc` belong to
 # encryption, the others bring or fetch a key. We understand none, and what brings a key is an attack until shown

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from asgisec.stores.protocols import RefreshFamily
+from asgisec.tokens._jws import MAX_SIZE
 from asgisec.tokens._parsing import encode_base64url
 from asgisec.tokens._refresh import RefreshToken
 from asgisec.tokens.claims import TokenPair
@@ -39,7 +40,11 @@ class Mint:
     def pair(
         self, grant: Grant, now: float, family: RefreshFamily | None = None, refresh_token: RefreshToken | None = None
     ) -> TokenPair:
-        """Return a pair; without a family, only an access token."""
+        """Return a pair; without a family, only an access token.
+
+        Raises:
+            ValueError: The access token would be longer than verifiers take.
+        """
         end = now + self._access_ttl if family is None else min(now + self._access_ttl, family.expires_at)
         scope = " ".join(sorted(grant.scopes))
         claims = {
@@ -53,8 +58,11 @@ class Mint:
             "scope": scope,
             **({} if family is None else {"sid": family.id}),
         }
+        token = self._keys.sign(claims)
+        if len(token) > MAX_SIZE:
+            raise ValueError(f"this token would have {len(token):,} characters, and verifiers take {MAX_SIZE:,}")
         return TokenPair(
-            access_token=self._keys.sign(claims),
+            access_token=token,
             refresh_token=None if refresh_token is None else str(refresh_token),
             expires_in=max(int(end - now), 0),
             scope=scope,

@@ -217,6 +217,7 @@ class TokenIssuer:
             InvalidToken: It is not good: `malformed`, `unknown_token`, `revoked`, `expired`, `client_mismatch`,
                 `subject_gone`, or `reused`, which ends the session.
             InvalidScope: More was asked for than was granted; the token is not used by that.
+            ValueError: What `subject_scopes` leaves cannot stand in a token; likewise.
             StoreUnavailable: Nobody can say now; the same token may be presented again.
         """
         presented, family = await self._find(token)
@@ -237,21 +238,22 @@ class TokenIssuer:
         now = self._clock()
         successor = presented.successor()
         sealed = presented.seal(successor)
+        pair = self._mint.pair(grant, now, family, successor)
         try:
             rotation = await self._store.rotate(family.id, presented.secret, successor.secret, sealed, self._grace)
         except get_cancelled_exc_class():
             await self._deny_ended(family.id)
             raise
         if rotation.outcome == "repeated" and rotation.sealed is not None:
-            successor = presented.open(rotation.sealed)
-        elif rotation.outcome == "reused":
+            return replace(pair, refresh_token=str(presented.open(rotation.sealed)))
+        if rotation.outcome == "reused":
             self._tell("token_reuse", "reused", grant.subject, logging.CRITICAL)
             with CancelScope(shield=True):
                 await self._deny_session(family)
             raise refused("reused")
-        elif rotation.outcome == "gone":
+        if rotation.outcome == "gone":
             raise refused("revoked")
-        return self._mint.pair(grant, now, family, successor)
+        return pair
 
     async def revoke(self, token: str, *, client_id: str | None = None) -> None:
         """Revoke an access token, or a refresh token and with it its session and the access tokens of that.

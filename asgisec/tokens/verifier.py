@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 from asgisec.errors import ConfigError, InvalidToken, unless_text
 from asgisec.stores.protocols import Closable, DenylistStore
 from asgisec.tokens._checks import Checks
-from asgisec.tokens._jws import parse_header, split
+from asgisec.tokens._jws import MAX_SIZE, parse_header, split
 from asgisec.tokens._options import seconds, texts, whole
 from asgisec.tokens._parsing import decode_base64url, parse_object
 from asgisec.tokens._reasons import refused
@@ -87,7 +87,7 @@ class TokenVerifier:
         token_types: Iterable[str | None] = ("at+jwt",),
         audience_claim: str = "aud",
         required_claims: Iterable[str] = ("sub", "iat", "jti"),
-        max_size: int = 8192,
+        max_size: int = MAX_SIZE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not callable(getattr(keys, "current", None)):

@@ -161,6 +161,27 @@ async def test_what_a_token_says_to_introspection(issuer: TokenIssuer) -> None:
     assert await issuer.inspect(refresh_token(pair)) is None
 
 
+async def test_a_token_that_no_verifier_would_take_is_not_issued(issuer: TokenIssuer) -> None:
+    room = {"note": "x" * 5_000}
+    pair = await issuer.issue("user-1", claims=room)
+    assert issuer.verifier().verify(pair.access_token)["note"] == room["note"]
+    for refresh in (True, False):
+        with pytest.raises(ValueError, match=r"^this token would have [0-9,]+ characters, and verifiers take 8,192"):
+            await issuer.issue("user-2", claims={"note": "x" * 6_000}, refresh=refresh)
+    assert await issuer.sessions("user-2") == []
+
+
+async def test_a_refresh_that_could_give_no_good_token_uses_nothing_up(clock: Clock) -> None:
+    # What a wildcard covers may be much: what is left of it is all that is named.
+    allowed = [f"orders:{n:03}{'x' * 40}" for n in range(200)]
+    issuer = issuer_of(MemoryStore(), clock, subject_scopes=lambda subject: allowed)
+    pair = await issuer.issue("user-1", ["orders:*"])
+    with pytest.raises(ValueError, match="verifiers take 8,192"):
+        await issuer.refresh(refresh_token(pair))
+    del allowed[1:]
+    assert (await issuer.refresh(refresh_token(pair))).scope == allowed[0]
+
+
 PUBLIC = KeySet.from_jwks(KeySet.generate("EdDSA").public_jwks())
 
 
@@ -168,9 +189,7 @@ PUBLIC = KeySet.from_jwks(KeySet.generate("EdDSA").public_jwks())
     ("options", "message"),
     [
         pytest.param({"keys": PUBLIC}, "a secret or a private key", id="keys that only verify"),
-        pytest.param(
-            {"keys": SECRET.decode()}, r"got \(hidden\): .* a secret or a private key", id="the secret itself"
-        ),
+        pytest.param({"keys": SECRET.decode()}, r"got \(hidden\): .* or a private key", id="the secret itself"),
         pytest.param({"issuer": ""}, "write a URL", id="no issuer"),
         pytest.param({"audience": []}, "what your API is called", id="no audience"),
         pytest.param({"store": object()}, r"such as open_store\(url\)", id="no store"),
