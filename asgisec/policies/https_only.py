@@ -8,13 +8,13 @@ List it inside of `TrustedHosts`, which vouches for the host, and of `TrustedPro
 ends at a proxy.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
-from urllib.parse import quote
+from typing import Literal
 
 from asgisec._wire.host import parse_host
 from asgisec.errors import ConfigError, InsecureTransport, SecurityError
+from asgisec.policies._location import full_path, location_of
 from asgisec.policies._options import a_bool
 from asgisec.policy import Answer, Exchange, Exempt, Policy
 
@@ -22,7 +22,6 @@ __all__ = ["HTTPSOnly"]
 
 _MODES = ("redirect", "reject")
 _REFUSED = InsecureTransport()
-_URL_SAFE = "/:@!$&'()*+,;=~"
 
 
 @dataclass(frozen=True)
@@ -56,20 +55,9 @@ class HTTPSOnly(Policy):
         if scope.get("scheme") in {"https", "wss"} or (self._exempt and self._exempt(exchange)):
             return None
         host = parse_host(exchange.headers.get(b"host", b""))
-        path = _full_path(scope)
+        path = full_path(scope)
         # `OPTIONS *` has no place to go to, and of `GET @evil.example` the path would become part of the host.
         if self.mode == "reject" or scope["type"] == "websocket" or host is None or not path.startswith("/"):
             return _REFUSED
         # The port of plain HTTP is not the one of HTTPS; which that is only its default can tell.
-        url = f"https://{host.name}{quote(path, safe=_URL_SAFE, errors='replace')}"
-        query = quote(scope.get("query_string", b""), safe=_URL_SAFE + "?%")
-        location = f"{url}?{query}" if query else url
-        event = (_REFUSED.event, _REFUSED.reason)
-        return Answer(307, [(b"location", location.encode())], event=event)
-
-
-def _full_path(scope: Mapping[str, Any]) -> str:
-    """Return the path as the client wrote it; servers differ on whether `path` contains `root_path`."""
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "").rstrip("/")
-    return path if path == root or path.startswith((root + "/", "*")) else root + path
+        return Answer(307, [location_of(scope, "https", host.name)], event=(_REFUSED.event, _REFUSED.reason))

@@ -15,10 +15,10 @@ sends, and see that it passes the client's on: `X-Forwarded-Host` is not read.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote
 
 from asgisec._wire.host import Host, parse_host
 from asgisec.errors import ConfigError
+from asgisec.policies._location import location_of
 from asgisec.policies._options import a_bool, a_list
 from asgisec.policy import Answer, Exchange, Exempt, Policy
 
@@ -28,7 +28,6 @@ _OPTION = "TrustedHosts(allowed_hosts=)"
 _EVENT = ("input_validation_fail", "host_not_allowed")
 _REFUSAL = Answer.plain(400, "Invalid host header", event=_EVENT)
 _DEFAULT_PORTS = (80, 443)
-_URL_SAFE = "/:@!$&'()*+,;=~[]"
 
 
 @dataclass(frozen=True)
@@ -116,20 +115,12 @@ class TrustedHosts(Policy):
     @staticmethod
     def _redirect(exchange: Exchange, host: Host) -> Answer:
         scope = exchange.scope
-        query = quote(scope.get("query_string", b""), safe=_URL_SAFE + "?%")
-        url = f"{scope.get('scheme', 'http')}://{_written(host).decode()}{_quoted(scope['path'])}"
-        location = f"{url}?{query}" if query else url
-        return Answer(307, [(b"location", location.encode())], text=_REFUSAL.close_reason, event=_EVENT)
+        location = location_of(scope, scope.get("scheme", "http"), _written(host).decode())
+        return Answer(307, [location], text=_REFUSAL.close_reason, event=_EVENT)
 
 
 def _written(host: Host) -> bytes:
     return (host.name if host.port is None else f"{host.name}:{host.port}").encode()
-
-
-def _quoted(path: str) -> str:
-    # Servers differ on what they make of bytes that are no UTF-8; whatever it is, it must not raise. Nor do all of them
-    # see to the slash, without which `@evil.test` would become the host.
-    return "/" + quote(path, safe=_URL_SAFE, errors="surrogatepass").removeprefix("/")
 
 
 def _entry(pattern: str, written: str) -> Host:

@@ -180,6 +180,20 @@ def test_an_entry_is_no_pattern() -> None:
         pytest.param(
             "example.com", ["www.example.com"], {"path": "/?a#b"}, "http://www.example.com/%3Fa%23b", id="delimiters"
         ),
+        pytest.param(
+            "example.com",
+            ["www.example.com"],
+            {"path": "/api/items", "root_path": "/api"},
+            "http://www.example.com/api/items",
+            id="a path with its root (uvicorn)",
+        ),
+        pytest.param(
+            "example.com",
+            ["www.example.com"],
+            {"path": "/items", "root_path": "/api"},
+            "http://www.example.com/api/items",
+            id="a path without its root (hypercorn, granian)",
+        ),
     ],
 )
 def test_what_lacks_only_its_www_is_redirected(host: str, allowed: list[str], more: Any, location: str) -> None:
