@@ -20,10 +20,11 @@ from anyio import to_thread
 
 from asgisec._connection import report, scope_of
 from asgisec._exempt import PLAIN_FUNCTION, is_coroutine_function
+from asgisec._wire.scopes import spellings
 from asgisec.auth._admission import Admission
 from asgisec.auth._known import KNOWN_KEY, identify
 from asgisec.auth.principal import Principal
-from asgisec.auth.scopes import check_known, check_scopes, spellings
+from asgisec.auth.scopes import check_known, check_scopes
 from asgisec.errors import ConfigError, InsufficientScope, SecurityError
 from asgisec.policy import ASGIApp
 from asgisec.stack import SecurityMiddleware

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from asgisec.auth.scopes import covers
+from asgisec._wire.scopes import covers
 
 __all__ = ["Principal"]
 

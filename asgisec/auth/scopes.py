@@ -6,29 +6,13 @@
 - What is required is never widened: `users:*` is required only of who has it.
 """
 
-import re
-from collections.abc import Collection, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from asgisec._wire.scopes import is_scope, spellings
 from asgisec.errors import ConfigError
 
-__all__ = ["GrantedScopes", "ScopePolicy", "check_known", "check_scopes", "covers", "spellings"]
-
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
-_KEPT = 1024  # how many scopes' spellings are remembered; an application has dozens
-
-
-@lru_cache(_KEPT)
-def spellings(scope: str) -> frozenset[str]:
-    """Return all that may be granted, each of which covers a scope: itself, and the wildcards above it."""
-    last = len(scope) - 1
-    return frozenset([scope, *(f"{scope[: at + 1]}*" for at, sign in enumerate(scope) if sign == ":" and at < last)])
-
-
-def covers(granted: Collection[str], needed: Iterable[str]) -> bool:
-    """Tell whether what is granted covers all that is needed."""
-    return all(not spellings(scope).isdisjoint(granted) for scope in needed)
+__all__ = ["GrantedScopes", "ScopePolicy", "check_known", "check_scopes"]
 
 
 class GrantedScopes(frozenset[str]):
@@ -95,7 +79,7 @@ def check_scopes(option: str, scopes: Iterable[str]) -> tuple[str, ...]:
     for scope in listed:
         if isinstance(scope, list | tuple | set | frozenset):
             raise ConfigError(option, scope, f"write each by itself: {', '.join(map(repr, scope))}")
-        if not isinstance(scope, str) or _SCOPE.fullmatch(scope) is None:
+        if not isinstance(scope, str) or not is_scope(scope):
             raise ConfigError(option, scope, "write visible ASCII without spaces, quotes and backslashes: 'users:read'")
         if "*" in scope.removesuffix(":*") or scope == ":*":
             raise ConfigError(option, scope, "write a wildcard at the end, behind a colon: 'users:*'")

@@ -6,6 +6,7 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from asgisec._durations import in_seconds
+from asgisec._wire.scopes import is_scope
 from asgisec.errors import ConfigError
 
 __all__ = [
@@ -66,8 +67,7 @@ def written_scopes(scopes: Iterable[str]) -> str:
         raise TypeError("write scopes as a list of texts, such as ['orders:read']")
     found = sorted(set(scopes))
     for scope in found:
-        # RFC 6749 section 3.3.
-        if not scope or not scope.isascii() or not scope.isprintable() or any(sign in scope for sign in ' "\\'):
+        if not is_scope(scope):
             raise ValueError("a scope is visible ASCII without spaces, quotes and backslashes")
     return " ".join(found)
 

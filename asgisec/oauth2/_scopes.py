@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from asgisec._wire.scopes import covers
 from asgisec.errors import InvalidScope
-from asgisec.tokens._scopes import checked, covers
+from asgisec.tokens._scopes import checked
 
 __all__ = ["granted", "requested"]
 
@@ -38,7 +39,7 @@ def granted(asked: Iterable[str] | None, allowed: Iterable[str]) -> list[str]:
         wanted = checked(asked)
     except ValueError:
         raise InvalidScope(reason="scope_malformed") from None
-    found = [scope for scope in wanted if scope in may or ("*" not in scope and covers(may, scope))]
+    found = [scope for scope in wanted if scope in may or ("*" not in scope and covers(may, [scope]))]
     if not found:
         raise InvalidScope
     return sorted(found)

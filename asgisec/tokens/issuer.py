@@ -28,6 +28,7 @@ from typing import Any, Protocol, TypeAlias
 
 from anyio import CancelScope, get_cancelled_exc_class
 
+from asgisec._wire.scopes import covers
 from asgisec.context import request_id
 from asgisec.errors import ConfigError, InvalidScope, InvalidToken, StoreUnavailable, unless_text
 from asgisec.events import SecurityEvent, emit
@@ -231,7 +232,7 @@ class TokenIssuer:
         grant = replace(grant, scopes=await self._left(family, grant))
         if scopes is not None:
             wanted = asked(scopes)
-            if not all(_scopes.covers(grant.scopes, scope) for scope in wanted):
+            if not covers(grant.scopes, wanted):
                 raise InvalidScope
             grant = replace(grant, scopes=wanted)
         # Before the rotation: whoever ends this session afterwards, by subject, ends what is issued here, too.
