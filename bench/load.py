@@ -99,6 +99,7 @@ def run(
     threads: int = 1,
     script: str = "",
     expected: Collection[int] = OK,
+    timeout: int = 2,
 ) -> Loaded:
     """Ask for a URL, on many connections at once, each with one request after the other.
 
@@ -110,6 +111,7 @@ def run(
         threads: How many threads wrk has; it must not have more than connections.
         script: Lua that makes the requests, where they differ: a function `request` (`wrk.format` helps), or `init`.
         expected: The statuses that the server may answer with.
+        timeout: Seconds after which an answer is late, which stops the run.
 
     Raises:
         FileNotFoundError: wrk is not installed; look with `find()` before.
@@ -122,6 +124,7 @@ def run(
         path = Path(directory) / "count.lua"
         path.write_text(f"{_SCRIPT}\n{script}\n", encoding="utf-8")
         words = [program, "-c", str(connections), "-d", f"{seconds}s", "-t", str(threads), "-s", str(path)]
+        words += ["--timeout", f"{timeout}s"]
         for name, value in (headers or {}).items():
             # wrk looks for its own spelling of this one, and adds a second where it finds another.
             words += ["-H", f"{'Host' if name.lower() == 'host' else name}: {value}"]

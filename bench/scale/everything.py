@@ -14,6 +14,7 @@ import asyncio
 import json
 import logging
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -175,10 +176,11 @@ async def _slowly() -> AsyncIterator[bytes]:
         await asyncio.sleep(0.05)
 
 
-async def _inside() -> dict[str, int]:
-    """Return which worker it is, and what it holds."""
+async def _inside() -> dict[str, Any]:
+    """Return which worker it is, what it took, and what it holds."""
     return {
         "process": os.getpid(),
+        "cpu": time.process_time(),
         "tasks": len(asyncio.all_tasks()),
         "descriptors": len(os.listdir("/dev/fd")),  # noqa: PTH208 - names are enough
     }
