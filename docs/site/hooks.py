@@ -43,6 +43,8 @@ REFERENCE = (
 # What goes with a policy, and has no place at the top level.
 CONSTANTS = {"asgisec.policies.csp": [f"asgisec.policies.csp.{name}" for name in ("NONCE", "NONE", "SELF")]}
 
+_INTERNAL = ("!^_", "!^on_", "!^wrap_", "!^needs$", "!^closes$")
+
 # What pages link to outside docs/, and the pages that are made of it.
 _DOCUMENTS = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md"}
 _EXAMPLES = {
@@ -118,22 +120,18 @@ def _reference(module: str) -> str:
 
 
 def _policy(origin: str, names: list[str]) -> str:
-    """Return the section of a policy: what its module says, then the policy, then what goes with it."""
+    """Return the section of a policy: first the policy, then what goes with it."""
     word = origin.removeprefix("asgisec.policies.").replace("_", "")
     first = min((name for name in names if name.lower().startswith(word)), key=len)
-    rest = [f"::: asgisec.{name}" for name in names if name != first]
-    rest += [f"::: {name}\n    options: {{ show_if_no_docstring: true }}" for name in CONSTANTS.get(origin, ())]
-    # Not a Markdown heading: the class has its own entry in the table of contents, and one is enough.
-    own = _headless(f"asgisec.{first}", "show_root_toc_entry: true")
-    return "\n\n".join([f"<h2>{first}</h2>", _docstring(origin), own, *rest])
+    ordered = [first, *(name for name in names if name != first)]
+    rest = [f"::: {name}\n    options: {{ show_if_no_docstring: true }}" for name in CONSTANTS.get(origin, ())]
+    # The hooks that the pass calls are the same for all: they stand where `Policy` does.
+    quiet = f"\n    options: {{ filters: [{', '.join(map(repr, _INTERNAL))}] }}"
+    return "\n\n".join([*(f"::: asgisec.{name}{quiet}" for name in ordered), *rest])
 
 
 def _docstring(module: str) -> str:
-    return _headless(module, "members: false", "show_root_toc_entry: false")
-
-
-def _headless(name: str, *options: str) -> str:
-    return f"::: {name}\n    options: {{ {', '.join(['show_root_heading: false', *options])} }}"
+    return f"::: {module}\n    options: {{ show_root_heading: false, members: false, show_root_toc_entry: false }}"
 
 
 def _origins() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The documentation site: built without a warning, whole in its reference, and looked at in a browser.
 
-It is served from below a path, as a site among others is.
+It is served from below a path, as a site among others is, and opened from the disk.
 """
 
 import re
@@ -41,6 +41,11 @@ _WIDER = """
         ))
         .slice(0, 3).map(it => it.outerHTML.slice(0, 90))
 """
+_CHARTS = """
+    [...document.querySelectorAll("article img")]
+        .filter(it => getComputedStyle(it).display !== "none")
+        .map(it => new URL(it.src).pathname)
+"""
 _SEARCH = """
     new Promise((found, lost) => {
         const field = document.querySelector("[data-md-component=search-query]");
@@ -80,6 +85,11 @@ class Visitor:
 
     page: browser.Page
     origin: str
+
+    def open(self, file: Path) -> None:
+        """Open a page from the disk."""
+        self.page.requests.clear()
+        self.page.go(file.as_uri())
 
     def go_to(self, path: str) -> None:
         self.page.fired.clear()
@@ -144,3 +154,21 @@ def test_the_search_needs_nobody_else(visitor: Visitor) -> None:
     visitor.go_to("index.html")
     assert "/asgisec/moving-from-slowapi.html" in visitor.page.evaluate(_SEARCH)
     assert visitor.foreign() == []
+
+
+def test_the_search_works_from_a_disk(built: Path, visitor: Visitor) -> None:
+    visitor.open(built / "reference" / "asgisec.html")
+    assert (built / "moving-from-slowapi.html").as_uri().removeprefix("file://") in visitor.page.evaluate(_SEARCH)
+    assert [url for url in visitor.page.requests if not url.startswith(("file:", "data:"))] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_charts_have_the_colours_of_the_theme(scheme: str, built: Path, visitor: Visitor) -> None:
+    visitor.page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    with_charts = [path for path in sorted(built.glob("*.html")) if "#only-dark" in path.read_text("utf-8")]
+    assert with_charts
+    for path in with_charts:
+        visitor.go_to(path.name)
+        shown = visitor.page.evaluate(_CHARTS)
+        assert shown
+        assert {name.rpartition("-")[2] for name in shown} == {f"{scheme}.svg"}
