@@ -7,6 +7,7 @@ the application. It leaves out rehearsals, events, options that are not measured
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
+from ipaddress import ip_network
 from itertools import chain
 from typing import Any
 
@@ -120,7 +121,7 @@ def _by_hand(app: ASGIApp, judge: Callable[[Any, dict[bytes, bytes]], Answer | N
 
 
 def _proxies_by_hand(app: ASGIApp) -> ASGIApp:
-    networks = TrustedProxies(_TRUSTED)._networks  # noqa: SLF001 - parsed once, as by hand
+    networks = [ip_network(entry) for entry in _TRUSTED]
 
     @lru_cache(maxsize=1024)
     def trusted(peer: str) -> bool:
