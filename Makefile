@@ -59,6 +59,10 @@ SOAK ?= 300
 soak: $(VENV)/soak.installed
 	$(BIN)/python -m bench.scale.soak --seconds $(SOAK)
 
+# A first look: a few rounds, and nothing is written.
+bench-quick: $(VENV)/bench.installed
+	$(BIN)/python -m bench --rounds 6 --imports 3 --no-write
+
 # NO_MKDOCS_2_WARNING: the theme's advertisement for its successor.
 docs: $(VENV)/docs.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build

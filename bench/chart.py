@@ -46,6 +46,7 @@ class Panel:
     title: str
     bars: Sequence[Bar]
     cut: float | None = None
+    unit: str = "µs"
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def draw(chart: Chart, theme: Theme) -> str:
         y += _TITLE_ROW + _ROW * len(panel.bars) + 8
     body.append(_text(_MARGIN, y + 18, chart.foot, theme.muted, size=12))
     height = y + _FOOT
-    spoken = "; ".join(f"{bar.label} {_figure(bar)}" for panel in chart.panels for bar in panel.bars)
+    spoken = "; ".join(f"{bar.label} {_figure(bar, panel.unit)}" for panel in chart.panels for bar in panel.bars)
     size = f'width="{_WIDTH}" height="{height}"'
     spoken_by = 'role="img" aria-labelledby="title desc"'
     font = f'font-family="{_FAMILY}"'
@@ -117,16 +118,16 @@ def _panel(panel: Panel, y: int, theme: Theme) -> list[str]:
         drawn.append(f'<rect x="{_LEFT}" y="{top}" width="{length:.1f}" height="{_BAR}" rx="2" fill="{fill}"/>')
         if cut:
             drawn.append(_cut(_LEFT + reach * 0.93, top, theme))
-        drawn.append(_text(_LEFT + length + 8, middle, _figure(bar), theme.text, weight=weight))
+        drawn.append(_text(_LEFT + length + 8, middle, _figure(bar, panel.unit), theme.text, weight=weight))
         top += _ROW
     bottom = top - _ROW + _BAR + 4
     drawn.append(f'<path d="M{_LEFT} {y + _TITLE_ROW - 4}V{bottom}" stroke="{theme.line}"/>')
     return drawn
 
 
-def _figure(bar: Bar) -> str:
+def _figure(bar: Bar, unit: str) -> str:
     digits = 0 if bar.value >= 100 else 1
-    return f"{bar.value:.{digits}f} µs" + (f"  {bar.note}" if bar.note else "")
+    return f"{bar.value:,.{digits}f} {unit}" + (f"  {bar.note}" if bar.note else "")
 
 
 def _cut(x: float, top: int, theme: Theme) -> str:

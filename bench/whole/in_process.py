@@ -12,7 +12,7 @@ from bench.harness import ASGIApp, WrongAnswer
 from bench.waiting import measure_awaited
 from bench.whole import service
 from bench.whole.answers import TIGHT, Answer, Row, judge, refusals, timed, too_many
-from bench.whole.variants import AGAINST, VARIANTS
+from bench.whole.variants import AGAINST, ALONE, VARIANTS
 
 __all__ = ["checked", "measured"]
 
@@ -29,7 +29,7 @@ async def measured(url: str, rounds: int) -> list[CallOutcome]:
             app = await stack.enter_async_context(started(way.built(url, service.LIMITS)))
             requests = cycle([_lines(service.headers(bearer)) for bearer in bearers])
             calls[name] = partial(_timed, app, requests.__next__)
-        one = CallGroup("The whole way of a request, one at a time", {"in process": calls}, AGAINST)
+        one = CallGroup("The whole way of a request, one at a time", {"in process": calls}, ALONE)
         many = CallGroup(f"The whole way of a request, {_IN_FLIGHT} in flight", {"in process": calls}, AGAINST)
         return [
             await measure_awaited(one, rounds=rounds),

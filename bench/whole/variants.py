@@ -8,7 +8,7 @@ from bench.calls import Against
 from bench.harness import ASGIApp
 from bench.whole import assembled, bare, floor, secured, usual
 
-__all__ = ["AGAINST", "ASSEMBLED", "BARE", "FLOOR", "OURS", "USUAL", "VARIANTS", "Way"]
+__all__ = ["AGAINST", "ALONE", "ASSEMBLED", "BARE", "FLOOR", "OURS", "USUAL", "VARIANTS", "Way"]
 
 OURS = "asgisec"
 BARE = "the route alone"
@@ -42,3 +42,6 @@ VARIANTS = {
 
 # As throughput: half of the bare route's, two and a half times the best of the others, five times the usual recipe.
 AGAINST = (Against(BARE, 2.0), Against(ASSEMBLED, 1 / 2.5), Against(USUAL, 1 / 5), Against(FLOOR))
+
+# Of one at a time it is no goal: the bare route never waits.
+ALONE = tuple(Against(one.to) for one in AGAINST)

@@ -26,8 +26,9 @@ def store() -> Iterator[str]:
 def test_what_is_compared_in_process(store: str) -> None:
     outcomes = asyncio.run(in_process.measured(store, 2))
     assert [outcome.group.name.rpartition(", ")[2] for outcome in outcomes] == ["one at a time", "50 in flight"]
+    goals = [[(one.to, one.at_most) for one in outcome.group.against] for outcome in outcomes]
+    assert goals == [[(to, None) for to, _ in GOALS], GOALS]
     for outcome in outcomes:
-        assert [(one.to, one.at_most) for one in outcome.group.against] == GOALS
         assert [figure.variant for figure in outcome.figures] == [OURS, BARE, ASSEMBLED, USUAL, FLOOR]
         assert all(figure.taken > 0 for figure in outcome.figures)
 
@@ -49,6 +50,7 @@ def test_without_a_load_generator_the_rest_is_done(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(in_process, "VARIANTS", {OURS: VARIANTS[OURS], BARE: VARIANTS[BARE]})
     monkeypatch.setattr(in_process, "AGAINST", ())
+    monkeypatch.setattr(in_process, "ALONE", ())
     assert len(list(whole.measured(2))) == 2
     assert [f"the whole way through uvicorn: {load.MISSING}"] == whole.LEFT_OUT
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from bench import pages as figures
 from tests.docs import tables
 from tests.docs.pages import PAGES, ROOT, rows, section, shown_answer, stories, tell, text_of
 
@@ -66,3 +67,4 @@ if __name__ == "__main__":
     write_table(DOCS / "errors.md", wrong[0], [tables.message(code) for code, _ in wrong])
     write_table(DOCS / "errors.md", kinds[0], tables.refusals())
     write_table(DOCS / "order.md", rows(section(DOCS / "order.md", "The order of policies"))[0], tables.order())
+    figures.write()
