@@ -25,7 +25,19 @@ from random import Random
 from statistics import median, quantiles
 from typing import Any, TypeAlias
 
-__all__ = ["Expected", "Figure", "Goal", "Group", "Outcome", "Ratio", "Request", "Variant", "WrongAnswer", "measure"]
+__all__ = [
+    "Expected",
+    "Figure",
+    "Goal",
+    "Group",
+    "Outcome",
+    "Ratio",
+    "Request",
+    "Variant",
+    "WrongAnswer",
+    "check",
+    "measure",
+]
 
 ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from asgisec import RateLimit, install
 from asgisec.stores import RedisStore
 from bench.calls import Against, Call, CallGroup, CallOutcome
-from bench.harness import ASGIApp, Expected, Goal, Group, Variant
+from bench.harness import ASGIApp, Expected, Goal, Group, Variant, check
 from bench.traffic import BROWSER
 from bench.waiting import measure_awaited
 from tests import valkey
@@ -32,6 +32,7 @@ __all__ = ["GROUPS", "PEERS", "measured"]
 PEERS = ("slowapi", "limits", "redis", "starlette")
 
 _ONE = ("1000000/minute",)
+_TIGHT = ("1/day",)
 _THREE = ("1000000/minute", "10000000/hour", "100000000/day")
 _IN_FLIGHT = 50
 _OURS = "asgisec RateLimit"
@@ -100,6 +101,7 @@ GROUPS = [_in_memory("one limit", _ONE), _in_memory("three limits", _THREE)]
 def measured(rounds: int) -> Iterator[CallOutcome]:
     """Measure routes on Redis, with many requests in flight."""
     with valkey.process(tcp=True) as server:
+        asyncio.run(_refuse(server.url))
         for name, limits, at_most in (("one limit", _ONE, 1 / 2.5), ("three limits", _THREE, 1 / 6)):
             yield asyncio.run(_on_redis(server.url, rounds, name, limits, at_most))
 
@@ -116,10 +118,21 @@ async def _on_redis(url: str, rounds: int, name: str, limits: tuple[str, ...], a
         [Against(_SLOWAPI, at_most)],
         same=[_SLOWAPI],
     )
+    # Of several limits the decorators write the headers several times.
+    theirs_told = _LEGACY if len(limits) == 1 else frozenset()
     try:
+        await check(Variant(_OURS, ours(limits, store), [Expected(BROWSER, present=_IETF)]))
+        await check(Variant(_SLOWAPI, theirs(limits, url), [Expected(BROWSER, present=theirs_told)]))
         return await measure_awaited(group, rounds=rounds, in_flight=_IN_FLIGHT)
     finally:
         await store.aclose()
+
+
+async def _refuse(url: str) -> None:
+    """Stop the run where what is one too many passes, or is not told when to come back."""
+    async with RedisStore.from_url(url, prefix=valkey.fresh_prefix(), timeout=10) as store:
+        for name, app in ((_OURS, ours(_TIGHT, store)), (_SLOWAPI, theirs(_TIGHT, url))):
+            await check(Variant(name, app, [Expected(BROWSER), Expected(BROWSER, 429, frozenset({b"retry-after"}))]))
 
 
 async def _status(app: ASGIApp) -> int:

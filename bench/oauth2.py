@@ -12,6 +12,7 @@ import secrets
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode
@@ -27,6 +28,7 @@ from asgisec.oauth2 import TokenEndpoint
 from asgisec.stores import MemoryStore
 from asgisec.tokens import KeySet, TokenIssuer
 from bench.calls import Against, Call, CallGroup, CallOutcome
+from bench.harness import WrongAnswer
 from bench.waiting import measure_awaited
 
 __all__ = ["PEERS", "measured"]
@@ -39,6 +41,7 @@ _SECRET = secrets.token_urlsafe(32)
 _TYPE = (b"content-type", b"application/x-www-form-urlencoded")
 _BASIC = b"Basic " + b64encode(f"report:{_SECRET}".encode())
 _MACHINE = urlencode({"grant_type": "client_credentials", "scope": "orders:read"}).encode()
+_ANOTHERS = b"Basic " + b64encode(b"report:another")
 _LOGIN = urlencode({"grant_type": "password", "username": "ada", "password": "x", "scope": "orders:read"}).encode()
 
 
@@ -57,6 +60,12 @@ def _login(username: str, password: str) -> _Known:
 
 def _client(client_id: str, secret: str) -> _Known | None:
     return _Known("client-1") if hmac.compare_digest(secret, _SECRET) else None
+
+
+def _judge(name: str, status: int, headers: Mapping[bytes, bytes]) -> None:
+    """Refuse an answer that is none (RFC 6749 section 5.1): what is refused is quick."""
+    if status != 200 or headers.get(b"cache-control") != b"no-store":
+        raise WrongAnswer(f"{name}: answered {status}, {headers}")
 
 
 class _Ours:
@@ -81,10 +90,11 @@ class _Ours:
 
         scope = {"type": "http", "method": "POST", "path": "/token", "query_string": b"", "headers": [_TYPE, *headers]}
         await self.endpoint(scope, receive, send)
+        _judge(_OURS, sent[0]["status"], dict(sent[0]["headers"]))
         return cast("Mapping[str, Any]", json.loads(sent[1]["body"]))
 
-    async def machine(self) -> object:
-        return (await self.ask(_MACHINE, (b"authorization", _BASIC)))["scope"]
+    async def machine(self, presented: bytes = _BASIC) -> object:
+        return (await self.ask(_MACHINE, (b"authorization", presented)))["scope"]
 
     async def machine_alone(self) -> object:
         return (await self.issuer.issue("client-1", ["orders:read"], "report", refresh=False)).scope
@@ -153,6 +163,7 @@ class _Server(AuthorizationServer):  # type: ignore[misc]  # likewise
         return request
 
     def handle_response(self, status: int, body: Any, headers: Any) -> Any:
+        _judge(_AUTHLIB, status, {name.lower().encode(): value.encode() for name, value in headers})
         return body
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
@@ -166,8 +177,8 @@ def _authlib() -> _Server:
     return server
 
 
-async def _ask_authlib(server: _Server) -> object:
-    request = OAuth2Request("POST", _URL, headers={"Authorization": _BASIC.decode()})
+async def _ask_authlib(server: _Server, presented: bytes = _BASIC) -> object:
+    request = OAuth2Request("POST", _URL, headers={"Authorization": presented.decode()})
     request.payload = BasicOAuth2Payload(dict(parse_qsl(_MACHINE.decode())))
     return json.loads(json.dumps(server.create_token_response(request)))["scope"]
 
@@ -195,7 +206,20 @@ def groups() -> list[CallGroup]:
     ]
 
 
+async def refuses() -> None:
+    """Stop the run where somebody gets a token with a secret that is another's."""
+    for name, ask in ((_OURS, _Ours().machine), (_AUTHLIB, partial(_ask_authlib, _authlib()))):
+        try:
+            await ask(presented=_ANOTHERS)
+        except WrongAnswer as refused:
+            if not str(refused).startswith(f"{name}: answered 401"):
+                raise
+        else:
+            raise WrongAnswer(f"{name}: gives a token for another's secret")
+
+
 def measured(rounds: int) -> Iterator[CallOutcome]:
     """Measure each grant."""
+    asyncio.run(refuses())
     for group in groups():
         yield asyncio.run(measure_awaited(group, rounds=rounds))

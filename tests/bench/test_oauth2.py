@@ -17,3 +17,7 @@ def test_every_variant_has_a_figure() -> None:
     for group in oauth2.groups():
         outcome = asyncio.run(measure_awaited(group, rounds=2))
         assert all(figure.taken > 0 for figure in outcome.figures)
+
+
+def test_a_secret_that_is_anothers_is_refused_by_both() -> None:
+    asyncio.run(oauth2.refuses())
