@@ -65,7 +65,7 @@ bench-quick: $(VENV)/bench.installed
 
 # NO_MKDOCS_2_WARNING: the theme's advertisement for its successor.
 docs: $(VENV)/docs.installed
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 	@echo "the documentation is in site/index.html"
 
 docs-serve: $(VENV)/docs.installed

@@ -52,8 +52,11 @@ _EXAMPLES = {
     for path in sorted(_ROOT.glob("examples/**/*.py"))
     if path.name != "__init__.py"
 } | {"examples/reference_api/README.md": "examples/reference_api/README.md"}
-_PLACES = {**_DOCUMENTS, **_EXAMPLES}
-_SOURCES = {page: source for source, page in _PLACES.items()}
+_MADE = {**_DOCUMENTS, **_EXAMPLES}
+_SOURCES = {page: source for source, page in _MADE.items()}
+
+# What a page may link to outside docs/. The README says on a repository's front page what index.md says here.
+PLACES = {**_MADE, "README.md": "index.md"}
 
 _LINK = re.compile(r"(?<=\]\()[^)\s]+(?=\))")
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
@@ -74,7 +77,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made."""
     made = {f"reference/{module}.md": _reference(module) for module in REFERENCE}
-    made |= {page: _shown(_ROOT / source) for source, page in _PLACES.items()}
+    made |= {page: _shown(_ROOT / source) for source, page in _MADE.items()}
     for uri, content in made.items():
         files.append(File.generated(config, uri, content=content))
     return files
@@ -94,7 +97,7 @@ def _led(link: str, uri: str) -> str:
         return link
     source = _SOURCES.get(uri, f"docs/{uri}")
     target = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
-    place = _PLACES.get(target) or target.removeprefix("docs/")
+    place = PLACES.get(target) or target.removeprefix("docs/")
     return posixpath.relpath(place, posixpath.dirname(uri) or ".") + mark + anchor
 
 

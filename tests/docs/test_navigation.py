@@ -1,10 +1,12 @@
-"""Every page has its place in the navigation of the site, and in the same group on the front page."""
+"""Every page has its place in the navigation of the site and on the front page, and links to what the site has."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PAGES, ROOT, section
+from docs.site.hooks import PLACES
+from tests.docs.pages import PAGES, ROOT, links, section
 
 _INDEX = ROOT / "docs" / "index.md"
 _GROUP = re.compile(r"^  - (.+):\n((?: {6}.+\n)+)", re.MULTILINE)
@@ -22,4 +24,14 @@ def test_a_page_is_in_one_group(page: str) -> None:
     assert len(groups) == 1, f"name {page} in one group of `nav` in mkdocs.yml"
     assert page == "index.md" or f"({page})" in section(_INDEX, groups[0]), (
         f"say what {page} is for in the table below `{groups[0]}` in docs/index.md"
+    )
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent != ROOT], ids=lambda page: page.name)
+def test_a_page_links_to_what_the_site_has(page: Path) -> None:
+    targets = [(page.parent / link.partition("#")[0]).resolve() for link in links(page) if "://" not in link]
+    outside = {path.relative_to(ROOT).as_posix() for path in targets if not path.is_relative_to(ROOT / "docs")}
+    missing = outside - PLACES.keys()
+    assert not missing, (
+        f"the site has no page for {missing}: name it without a link, or make it one in docs/site/hooks.py"
     )

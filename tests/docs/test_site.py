@@ -4,6 +4,7 @@ It is served from below a path, as a site among others is, and opened from the d
 """
 
 import re
+import shutil
 import subprocess
 import sys
 import zlib
@@ -63,11 +64,15 @@ _SEARCH = """
 """
 
 
+def _build(tree: Path, place: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(place)]
+    return subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "--quiet", "build", "--site-dir", str(place)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    done = _build(ROOT, place)
     assert done.returncode == 0, done.stdout + done.stderr
     return place
 
@@ -120,6 +125,24 @@ def visitor(built: Path) -> Iterator[Visitor]:
     with running("uvicorn-h11", {"site": site}) as servers, browser.page(browser.found()) as page:
         page.call("Page.addScriptToEvaluateOnNewDocument", source=_PREPARED)
         yield Visitor(page, f"http://127.0.0.1:{servers.ports['site']}")
+
+
+def test_what_leads_nowhere_stops_the_build(tmp_path: Path) -> None:
+    broken = ("nowhere.md", "cors.md#nowhere", "#nowhere", "images/nowhere.svg", "../examples/nowhere.py")
+    tree = tmp_path / "tree"
+    for name in ("asgisec", "docs", "examples"):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("mkdocs.yml", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"):
+        shutil.copy(ROOT / name, tree)
+    with (tree / "docs" / "https-only.md").open("a") as page:
+        page.writelines(f"\n![broken]({link})\n" for link in broken)
+    (tree / "docs" / "lost.md").write_text("# A page in no group\n")
+    done = _build(tree, tmp_path / "site")
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert [link for link in broken if f"'{link.removeprefix('../')}'" not in said] == []
+    assert "lost.md" in said
+    assert f"Aborted with {len(broken) + 1} warnings in strict mode!" in said
 
 
 @pytest.mark.parametrize("module", [name for name in REFERENCE if name != "asgisec.policies"])
