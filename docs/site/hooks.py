@@ -8,6 +8,7 @@ import ast
 import posixpath
 import re
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -47,11 +48,12 @@ _INTERNAL = ("!^_", "!^on_", "!^wrap_", "!^needs$", "!^closes$")
 
 # What pages link to outside docs/, and the pages that are made of it.
 _DOCUMENTS = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md"}
-_EXAMPLES = {
+_SERIES = {"reference_api": "The reference API", "demo": "The demo"}
+_EXAMPLES = {"examples/reference_api/README.md": "examples/reference_api/README.md"} | {
     path.relative_to(_ROOT).as_posix(): path.relative_to(_ROOT).with_suffix(".md").as_posix()
     for path in sorted(_ROOT.glob("examples/**/*.py"))
     if path.name != "__init__.py"
-} | {"examples/reference_api/README.md": "examples/reference_api/README.md"}
+}
 _MADE = {**_DOCUMENTS, **_EXAMPLES}
 _SOURCES = {page: source for source, page in _MADE.items()}
 
@@ -67,10 +69,9 @@ _PICTURE = re.compile(
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put what is made into the navigation."""
-    examples = [{source.removeprefix("examples/"): page} for source, page in _EXAMPLES.items()]
     reference = [{module: f"reference/{module}.md"} for module in REFERENCE]
     groups = [*(config.nav or ())]
-    config.nav = [*groups[:-1], {"Examples": examples}, {"Reference": reference}, *groups[-1:]]
+    config.nav = [*groups[:-1], {"Examples": _examples()}, {"Reference": reference}, *groups[-1:]]
     return config
 
 
@@ -89,6 +90,19 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     parts = _FENCE.split(_PICTURE.sub(_by_theme, markdown))
     parts[::2] = [_LINK.sub(lambda link: _led(link[0], page.file.src_uri), part) for part in parts[::2]]
     return "".join(parts)
+
+
+def _examples() -> list[dict[str, Any]]:
+    """Return the navigation of the examples: those of several files, then those of one."""
+    series: dict[str, list[Any]] = {title: [] for title in _SERIES.values()}
+    alone: list[dict[str, Any]] = []
+    for source, page in _EXAMPLES.items():
+        folder, _, rest = source.removeprefix("examples/").partition("/")
+        if folder in _SERIES:
+            series[_SERIES[folder]].append(page if rest == "README.md" else {rest: page})
+        else:
+            alone.append({source.removeprefix("examples/"): page})
+    return [*({title: pages} for title, pages in series.items()), *alone]
 
 
 def _led(link: str, uri: str) -> str:
