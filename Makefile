@@ -12,7 +12,7 @@ VERSIONS := 3.12 3.13 3.14
 find_python = $(shell for python in $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python) python$(1); do \
   "$$python" -c 'pass' >/dev/null 2>&1 && echo "$$python" && break; done)
 
-.PHONY: demo serve test test-matrix test-cluster test-slow test-docs test-pythons lint format bench bench-quick soak docs docs-serve wheel clean
+.PHONY: demo serve test test-matrix test-cluster test-slow test-docs test-pythons lint format bench bench-quick soak compare docs docs-serve wheel clean
 
 demo: $(VENV)/demo.installed
 	$(BIN)/python -m examples.demo
@@ -50,6 +50,9 @@ lint: $(VENV)/lint.installed
 format: $(VENV)/lint.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+compare: $(VENV)/compare.installed
+	$(BIN)/python -m bench.compare
 
 bench: $(VENV)/bench.installed
 	$(BIN)/python -m bench

@@ -182,6 +182,7 @@ class Servers:
     """Servers of one kind, one per application, in one thread."""
 
     kind: str
+    options: Mapping[str, Any] = field(default_factory=lambda: OPTIONS)
     log: Log = field(default_factory=Log)
     ports: dict[str, int] = field(default_factory=dict)
     running: dict[str, uvicorn.Server] = field(default_factory=dict)
@@ -196,7 +197,7 @@ class Servers:
             listening = socket.create_server(("127.0.0.1", 0))
             self.sockets.append(listening)
             self.ports[name] = listening.getsockname()[1]
-            config = uvicorn.Config(app, **SERVERS[self.kind], **OPTIONS)
+            config = uvicorn.Config(app, **SERVERS[self.kind], **self.options)
             self.running[name] = uvicorn.Server(config)
             jobs.append((self.running[name], listening))
 
@@ -232,9 +233,9 @@ class Servers:
 
 
 @contextmanager
-def running(server: str, apps: Mapping[str, App]) -> Iterator[Servers]:
+def running(server: str, apps: Mapping[str, App], **options: Any) -> Iterator[Servers]:
     """Run a server of this kind for every application; stop them all at the end."""
-    servers = Servers(server)
+    servers = Servers(server, {**OPTIONS, **options})
     root = logging.getLogger()
     level = root.level
     with ExitStack() as stack:
