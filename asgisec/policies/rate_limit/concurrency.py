@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asgisec._wire.rate_limit import POLICY, STATE, policy_item, state_item
 from asgisec.errors import ConfigError, StoreUnavailable, unless_text
+from asgisec.policies.rate_limit.outage import OnStoreError, Outage
 from asgisec.stores.memory import MemoryStore
 from asgisec.stores.protocols import Lease, LeaseStore
 
@@ -55,7 +56,7 @@ class Places:
     __slots__ = (
         "_kept",
         "_local",
-        "_on_store_error",
+        "_outage",
         "_policy",
         "_renewals",
         "_state",
@@ -66,7 +67,7 @@ class Places:
     )
 
     def __init__(
-        self, option: str, name: str, places: int, store: Any, on_store_error: str, kept: str | None = None
+        self, option: str, name: str, places: int, store: Any, on_store_error: OnStoreError, kept: str | None = None
     ) -> None:
         if store is not None and not callable(getattr(store, "lease", None)):
             mend = "write a MemoryStore or a RedisStore"
@@ -78,7 +79,7 @@ class Places:
         self.places = places
         self._policy = policy_item(name, places, None, "concurrent-requests")
         self._state = state_item(name, window=False)
-        self._on_store_error = on_store_error
+        self._outage = Outage(f"{option}(on_store_error=)", on_store_error, option, "places")
         self._renewals: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -108,15 +109,15 @@ class Places:
             lease = await leasing
         except StoreUnavailable as error:
             return self._without_store(held, error)
+        self._outage.may_be_over()
         if lease.taken:
             self._renew_later(held)
         return lease
 
     def _without_store(self, held: Held, error: StoreUnavailable) -> Lease:
-        if self._on_store_error == "deny":
-            raise error
-        if self._on_store_error == "allow":
-            return _FREE  # somebody chose that a store that is down must not stop everybody
+        self._outage.began(error)
+        if not self._outage.is_local:
+            return _FREE  # somebody chose that a store that is down must not stop everybody: `on_store_error="allow"`
         return self._local.lease(held.identity, self._kept, held.holder, self.places, _HELD)
 
     def give_back(self, held: Held) -> Awaitable[None] | None:

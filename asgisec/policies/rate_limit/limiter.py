@@ -16,16 +16,13 @@ Strategies, for a limit of 100 per minute:
     decision = await limiter.hit("user-1")
 """
 
-import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asgisec.context import request_id
 from asgisec.errors import ConfigError, StoreUnavailable, unless_text
-from asgisec.events import SecurityEvent, emit
 from asgisec.policies.rate_limit.amounts import ABOVE_ALL, items, written
 from asgisec.policies.rate_limit.keys import identity as identity_of
+from asgisec.policies.rate_limit.outage import OnStoreError, Outage
 from asgisec.stores.memory import MemoryStore
 from asgisec.stores.protocols import Bucket, Closable, Decision, LimitStatus, RateLimitStore, Spending
 
@@ -35,9 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Decision", "LimitStatus", "RateLimiter"]
 
 STRATEGIES = ("fixed-window", "gcra", "moving-window", "sliding-window-counter")
-_ERRORS = ("allow", "deny", "local")
-# A store that answers one in two would be news with each: an outage is over when nothing failed for so many seconds.
-_QUIET = 1.0
 _KNOWN = 4096  # sets of limits that are kept compiled; those of a policy are a few
 
 
@@ -60,22 +54,19 @@ class RateLimiter:
         *limits: Any,
         store: RateLimitStore | None = None,
         strategy: str = "sliding-window-counter",
-        on_store_error: Literal["local", "allow", "deny"] = "local",
+        on_store_error: OnStoreError = "local",
     ) -> None:
         if store is not None and not callable(getattr(store, "spending", None)):
             raise ConfigError("RateLimiter(store=)", unless_text(store), "write a store, such as open_store(url)")
         if strategy not in STRATEGIES:
             raise ConfigError("RateLimiter(strategy=)", strategy, f"write one of {', '.join(STRATEGIES)}")
-        if on_store_error not in _ERRORS:
-            raise ConfigError("RateLimiter(on_store_error=)", on_store_error, f"write one of {', '.join(_ERRORS)}")
+        self._outage = Outage("RateLimiter(on_store_error=)", on_store_error, "RateLimiter", "limits")
         known = getattr(store, "strategies", STRATEGIES)
         if strategy not in known:
             raise ConfigError("RateLimiter(strategy=)", strategy, f"its store knows {', '.join(known)}")
         self._store: RateLimitStore = MemoryStore() if store is None else store
         self._strategy = strategy
-        self._on_store_error = on_store_error
-        self._local = MemoryStore() if on_store_error == "local" else None
-        self._failed_at: float | None = None
+        self._local = MemoryStore() if self._outage.is_local else None
         self._prepared: dict[int, _Prepared] = {}
         own = items("RateLimiter(*limits)", limits) if limits else ()
         self._own = tuple((written(item), item) for item in own)
@@ -151,18 +142,11 @@ class RateLimiter:
             decision = await asked
         except StoreUnavailable as error:
             return self._without_store(error, identity, prepared, cost)
-        if self._failed_at is not None and time.monotonic() - self._failed_at > _QUIET:
-            self._failed_at = None
-            self._tell("sys_store_available", "limits_shared", logging.INFO)
+        self._outage.may_be_over()
         return decision
 
     def _without_store(self, error: StoreUnavailable, identity: str, prepared: "_Prepared", cost: int) -> Decision:
-        if self._on_store_error == "deny":
-            raise error
-        if self._failed_at is None:
-            reason = "limits_unchecked" if self._local is None else "limits_local"
-            self._tell("sys_store_unavailable", reason, logging.ERROR)
-        self._failed_at = time.monotonic()
+        self._outage.began(error)
         if prepared.locally is None:
             # Somebody chose that a store that is down must not stop everybody: that is `on_store_error="allow"`.
             return Decision.of([LimitStatus.of(bucket.limit, bucket.amount, 0.0) for bucket in prepared.compiled])
@@ -181,10 +165,6 @@ class RateLimiter:
         # Kept with the object it was made of, so that nothing else can have its id.
         self._prepared[id(buckets)] = prepared
         return prepared
-
-    @staticmethod
-    def _tell(name: str, reason: str, level: int) -> None:
-        emit(SecurityEvent(name=name, reason=reason, policy="RateLimiter", request_id=request_id(), level=level))
 
 
 class _Prepared(NamedTuple):

@@ -1,6 +1,7 @@
 """How many requests may be under way at once, and that each gives its place back, however it ends."""
 
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -11,7 +12,7 @@ import pytest
 
 from asgisec import Exchange, Policy, RateLimit, SecurityEvent, SecurityMiddleware
 from asgisec.errors import ConfigError, StoreUnavailable
-from asgisec.policies.rate_limit import concurrency
+from asgisec.policies.rate_limit import concurrency, outage
 from asgisec.policies.rate_limit.concurrency import Places
 from asgisec.stores import MemoryStore, RedisStore
 from asgisec.stores.protocols import Lease
@@ -293,6 +294,54 @@ def test_without_its_store(on_store_error: Any, statuses: list[int]) -> None:
         assert sorted(crowd.statuses) == statuses
 
     anyio.run(run)
+
+
+@pytest.mark.parametrize(
+    ("on_store_error", "told"),
+    [("local", ["places_local"]), ("allow", ["places_unchecked"]), ("deny", [])],
+)
+def test_an_outage_of_its_store_is_told_once(
+    on_store_error: Any, told: list[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        store = Failing()
+        places = Places("RateLimit", "crowd", 2, store, on_store_error)
+        for _ in range(3):
+            with suppress(StoreUnavailable):
+                await _taken(places)
+        store.failing = False
+        for _ in range(3):
+            await _taken(places)
+
+    async def _taken(places: Places) -> None:
+        held = places.attempt("192.0.2.7")
+        taking = places.take(held)
+        if not isinstance(taking, Lease):
+            await taking
+        giving = places.give_back(held)
+        if giving is not None:
+            await giving
+
+    monkeypatch.setattr(outage, "_QUIET", 0.0)
+    caplog.set_level(logging.INFO, "asgisec.events")
+    anyio.run(run)
+    reasons = [record.event.reason for record in caplog.records if record.name == "asgisec.events"]  # type: ignore[attr-defined]
+    assert reasons == [*told, *(["places_shared"] if told else [])]
+
+
+class Failing:
+    """A store that answers over a network, or does not."""
+
+    failing = True
+
+    async def lease(self, identity: str, name: str, holder: str, places: int, seconds: float) -> Lease:
+        if self.failing:
+            raise StoreUnavailable
+        return Lease(True, places - 1)
+
+    async def release(self, identity: str, name: str, holder: str) -> None:
+        if self.failing:
+            raise StoreUnavailable
 
 
 class Raising:

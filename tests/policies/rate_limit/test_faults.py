@@ -13,7 +13,7 @@ import pytest
 
 from asgisec import RateLimit, RateLimiter, Rule, SecurityMiddleware
 from asgisec.errors import StoreUnavailable
-from asgisec.policies.rate_limit import limiter as engine
+from asgisec.policies.rate_limit import outage
 from asgisec.stores import RedisStore
 from asgisec.stores.protocols import Decision
 from tests import valkey
@@ -119,7 +119,7 @@ async def test_each_choice_does_what_it_says(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine, "_QUIET", 0.0)
+    monkeypatch.setattr(outage, "_QUIET", 0.0)
     caplog.set_level(logging.INFO, "asgisec.events")
     limiter = RateLimiter("3/hour", store=store, on_store_error=choice)
     assert await outcomes(limiter, 2) == [True, True]
