@@ -29,6 +29,7 @@ _HELD = 30.0  # seconds that a place is held for a process that says nothing mor
 _SAID = 10.0  # seconds until it says so again: two may be lost
 
 _FREE = Lease(True, 1)
+_TOLD = ("places_local", "places_unchecked", "places_shared")
 
 
 class Held(NamedTuple):
@@ -79,7 +80,7 @@ class Places:
         self.places = places
         self._policy = policy_item(name, places, None, "concurrent-requests")
         self._state = state_item(name, window=False)
-        self._outage = Outage(f"{option}(on_store_error=)", on_store_error, option, "places")
+        self._outage = Outage(f"{option}(on_store_error=)", on_store_error, option, _TOLD)
         self._renewals: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Decision", "LimitStatus", "RateLimiter"]
 
 STRATEGIES = ("fixed-window", "gcra", "moving-window", "sliding-window-counter")
+_TOLD = ("limits_local", "limits_unchecked", "limits_shared")
 _KNOWN = 4096  # sets of limits that are kept compiled; those of a policy are a few
 
 
@@ -60,7 +61,7 @@ class RateLimiter:
             raise ConfigError("RateLimiter(store=)", unless_text(store), "write a store, such as open_store(url)")
         if strategy not in STRATEGIES:
             raise ConfigError("RateLimiter(strategy=)", strategy, f"write one of {', '.join(STRATEGIES)}")
-        self._outage = Outage("RateLimiter(on_store_error=)", on_store_error, "RateLimiter", "limits")
+        self._outage = Outage("RateLimiter(on_store_error=)", on_store_error, "RateLimiter", _TOLD)
         known = getattr(store, "strategies", STRATEGIES)
         if strategy not in known:
             raise ConfigError("RateLimiter(strategy=)", strategy, f"its store knows {', '.join(known)}")

@@ -24,20 +24,20 @@ class Outage:
         option: How errors name the option that says what happens.
         on_store_error: `local`, `allow` or `deny`.
         policy: Who speaks in the events.
-        what: What the events' reasons begin with: `limits`, `places`.
+        reasons: Of the events: this process goes on alone; everybody passes; it is over.
 
     Raises:
         ConfigError: There is no such choice.
     """
 
-    __slots__ = ("_failed_at", "_on_store_error", "_policy", "_what")
+    __slots__ = ("_failed_at", "_on_store_error", "_policy", "_reasons")
 
-    def __init__(self, option: str, on_store_error: OnStoreError, policy: str, what: str) -> None:
+    def __init__(self, option: str, on_store_error: OnStoreError, policy: str, reasons: tuple[str, str, str]) -> None:
         if on_store_error not in _CHOICES:
             raise ConfigError(option, on_store_error, f"write one of {', '.join(_CHOICES)}")
         self._on_store_error = on_store_error
         self._policy = policy
-        self._what = what
+        self._reasons = reasons
         self._failed_at: float | None = None
 
     @property
@@ -54,15 +54,14 @@ class Outage:
         if self._on_store_error == "deny":
             raise error
         if self._failed_at is None:
-            self._tell("sys_store_unavailable", "local" if self.is_local else "unchecked", logging.ERROR)
+            self._tell("sys_store_unavailable", self._reasons[not self.is_local], logging.ERROR)
         self._failed_at = time.monotonic()
 
     def may_be_over(self) -> None:
         """Say that the store answered."""
         if self._failed_at is not None and time.monotonic() - self._failed_at > _QUIET:
             self._failed_at = None
-            self._tell("sys_store_available", "shared", logging.INFO)
+            self._tell("sys_store_available", self._reasons[2], logging.INFO)
 
-    def _tell(self, name: str, how: str, level: int) -> None:
-        reason = f"{self._what}_{how}"
+    def _tell(self, name: str, reason: str, level: int) -> None:
         emit(SecurityEvent(name=name, reason=reason, policy=self._policy, request_id=request_id(), level=level))
