@@ -27,11 +27,6 @@ _UNKNOWN = 5
 _SLOW = 0.2  # seconds that the issuer takes to answer
 
 
-def twice() -> bytes:
-    """Return claims that name two subjects."""
-    return b'{"sub": "user-2", ' + json.dumps(claims()).encode()[1:]
-
-
 def theirs(token: str) -> object:
     return jwt.decode(token, SECRET, algorithms=["HS256"], issuer=ISSUER, audience=AUDIENCE)
 
@@ -153,13 +148,6 @@ ROWS = (
         "refused (RFC 8725 section 3.11)",
         **both(lambda: signed({**HEADER, "typ": "refresh+jwt"}, claims())),
         note="the type is left to the application",
-    ),
-    Row(
-        "pyjwt-members-twice",
-        'a token that says `"sub"` twice',
-        "refused, as RFC 7519 section 4 prefers: readers differ on which counts",
-        **both(lambda: signed(HEADER, twice())),
-        note="Python's JSON parser takes the last",
     ),
     Row(
         "pyjwt-critical",
