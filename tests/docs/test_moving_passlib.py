@@ -124,6 +124,7 @@ def test_the_login_reads_the_hashes_of_the_login_before() -> None:
     assert after["users"]["ada"].startswith("$argon2id$")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schemes", "options", "read", "new"),
     [
@@ -142,6 +143,7 @@ def test_what_step_1_is_for(schemes: list[str], options: dict[str, Any], read: b
         assert asyncio.run(PasswordHasher().verify("x", new_hash)).new_hash
 
 
+@pytest.mark.slow
 def test_the_parameters_of_passlib_are_kept() -> None:
     hashed = passlib.argon2.hash("x")
     kept = PasswordHasher(memory_cost=65536, time_cost=3, parallelism=4)
