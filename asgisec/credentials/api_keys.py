@@ -244,7 +244,9 @@ class APIKeys:
         pepper_id = digest.partition(":")[0] if ":" in digest else ""
         if pepper_id and pepper_id not in self._peppers:
             return False  # a pepper that was taken away took its keys with it
-        return hmac.compare_digest(self._digest(secret, pepper_id), digest)
+        # What a store keeps may be any text; as text, `compare_digest` takes ASCII only.
+        made = self._digest(secret, pepper_id)
+        return hmac.compare_digest(made.encode(), digest.encode("utf-8", "surrogatepass"))
 
     def _digest(self, secret: str, pepper_id: str) -> str:
         if not pepper_id:

@@ -15,14 +15,14 @@ the store does not know. So only the holder of the parent gets the successor aga
 
 import secrets
 from hashlib import sha256
-from hmac import digest
+from hmac import compare_digest, digest
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from asgisec.tokens._parsing import decode_base64url, encode_base64url
 
-__all__ = ["RefreshToken"]
+__all__ = ["RefreshToken", "is_same"]
 
 _ID, _PROOF, _SECRET = 16, 32, 32  # bytes: an id must not collide; the others must not be guessed
 _SIGNS = -(-(_ID + _PROOF + _SECRET) * 4 // 3)  # of base64url without padding
@@ -102,3 +102,8 @@ class RefreshToken:
 
     def _box(self) -> AESGCM:
         return AESGCM(digest(self._secret, _PURPOSE, "sha256"))
+
+
+def is_same(presented: str, kept: str) -> bool:
+    """Compare what was presented with what a store keeps, which may be any text, in constant time."""
+    return compare_digest(presented.encode(), kept.encode("utf-8", "surrogatepass"))

@@ -16,7 +16,6 @@ What is wrong with a refresh token is an `InvalidToken` with one of a closed set
     pair = await issuer.refresh(pair.refresh_token)
 """
 
-import hmac
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -38,7 +37,7 @@ from asgisec.tokens._grants import MAX_TEXT, asked, grant_of, name_of
 from asgisec.tokens._minting import Mint
 from asgisec.tokens._options import seconds, texts
 from asgisec.tokens._reasons import refused
-from asgisec.tokens._refresh import RefreshToken
+from asgisec.tokens._refresh import RefreshToken, is_same
 from asgisec.tokens.claims import TokenPair
 from asgisec.tokens.keys import KeySet
 from asgisec.tokens.revocation import SLACK, SUBJECT_KEY, owner_of, session_key, token_key
@@ -318,7 +317,7 @@ class TokenIssuer:
             presented, family = await self._find(token)
         except InvalidToken:
             return None
-        if family.ended or not hmac.compare_digest(presented.secret, family.current):
+        if family.ended or not is_same(presented.secret, family.current):
             return None
         grant = Grant.from_text(family.grant)
         return TokenInfo(
@@ -337,7 +336,7 @@ class TokenIssuer:
             raise refused("malformed") from None
         family = await self._store.find_family(presented.family_id)
         # The id of a family is in its access tokens: who knows only that must not learn, or end, anything.
-        if family is None or not hmac.compare_digest(presented.proof, family.proof):
+        if family is None or not is_same(presented.proof, family.proof):
             raise refused("unknown_token")
         if family.expires_at <= self._clock():
             raise refused("expired")

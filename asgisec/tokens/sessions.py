@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from asgisec.errors import StoreUnavailable
 from asgisec.stores.protocols import RefreshFamily
 from asgisec.tokens.claims import Claims
 
@@ -34,9 +35,16 @@ class Grant:
 
     @classmethod
     def from_text(cls, text: str) -> "Grant":
-        """Read a grant."""
-        parts = json.loads(text)
-        return cls(parts["sub"], parts["client_id"], frozenset(parts["scope"].split()), parts["claims"])
+        """Read a grant.
+
+        Raises:
+            StoreUnavailable: Somebody else wrote it: nobody can say what was granted.
+        """
+        try:
+            parts = json.loads(text)
+            return cls(parts["sub"], parts["client_id"], frozenset(parts["scope"].split()), parts["claims"])
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+            raise StoreUnavailable from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 
+from asgisec.errors import StoreUnavailable
 from asgisec.stores.redis._core import Word
 
-__all__ = ["changed", "read", "written"]
+__all__ = ["changed", "read", "understood", "written"]
 
 T = TypeVar("T")
 
@@ -27,9 +28,27 @@ def changed(changes: Mapping[str, object], only: tuple[str, str] = ("", "")) -> 
 
 
 def read(kind: type[T], reply: Sequence[Any]) -> T | None:
-    """Return the record that a hash holds; `None` where it holds nothing."""
-    if not reply:
-        return None
+    """Return the record that a hash holds; `None` where it holds nothing.
+
+    Raises:
+        StoreUnavailable: Somebody else wrote it: nobody can say what it means.
+    """
+    return understood(partial(_record, kind), reply) if reply else None
+
+
+def understood(meaning: Callable[[Any], T], reply: Any) -> T:
+    """Return what a reply means.
+
+    Raises:
+        StoreUnavailable: It means nothing that this store writes.
+    """
+    try:
+        return meaning(reply)
+    except (TypeError, ValueError) as error:  # a UnicodeDecodeError is a ValueError
+        raise StoreUnavailable from error
+
+
+def _record(kind: type[T], reply: Sequence[Any]) -> T:
     readers = _readers(kind)  # type: ignore[arg-type]  # a class can be hashed
     found = {_decoded(reply[at]): _decoded(reply[at + 1]) for at in range(0, len(reply), 2)}
     # A field that a later version wrote is none of ours.

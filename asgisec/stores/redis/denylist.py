@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from asgisec.stores._names import safe
 from asgisec.stores.redis._core import Redis, Script
+from asgisec.stores.redis._records import understood
 
 __all__ = ["Denylist"]
 
@@ -31,4 +32,12 @@ class Denylist(Redis):
             return []
         before = self.key("deny", owner)
         found = await self.command(owner, "MGET", *[f"{before}:{safe(key)}" for key in keys])
-        return [None if value is None else float(value) for value in found]
+        return [None if value is None else understood(_moment, value) for value in found]
+
+
+def _moment(value: bytes) -> float:
+    moment = float(value)
+    # Nothing is before NaN: all that it is about would be good.
+    if math.isnan(moment):
+        raise ValueError("no moment")
+    return moment
