@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,14 @@ def report(came: Soaked) -> None:
         print(f"left out: full load. {load.MISSING}")
 
 
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for one in group.exceptions:
+        if isinstance(one, BaseExceptionGroup):
+            yield from _leaves(one)
+        else:
+            yield one
+
+
 def main(words: list[str] | None = None) -> int:
     """Run it, print what came of it, and keep it."""
     parser = argparse.ArgumentParser(prog="python -m bench.scale.soak", description="Soak a server at full load.")
@@ -238,7 +247,7 @@ def main(words: list[str] | None = None) -> int:
         wrong, others = failed.split(WrongAnswer)
         if wrong is None or others is not None:
             raise
-        print(f"WRONG: {wrong.exceptions[0]}")
+        print("\n".join(f"WRONG: {one}" for one in _leaves(wrong)))
         return 1
     report(came)
     if not options.no_write:

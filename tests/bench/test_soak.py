@@ -166,7 +166,7 @@ def test_a_wrong_answer_is_told_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], raised: list[Exception], *, raises: bool
 ) -> None:
     async def fail(seconds: float) -> None:
-        raise ExceptionGroup("unhandled errors in a TaskGroup", raised)
+        raise ExceptionGroup("of the load", [ExceptionGroup("of the clients", raised)])
 
     monkeypatch.setattr(soak, "soak", fail)
     if raises:
