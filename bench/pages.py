@@ -1,7 +1,8 @@
 """Write the figures of a run into the documentation: `python -m bench.pages`.
 
-`docs/benchmarks.md` has a place for each part, between `<!-- figures: part -->` and `<!-- end of figures -->`. What
-stands there comes from `bench/results` alone. The last place is for goals that were missed, with what is known of why.
+`docs/benchmarks.md` and `docs/scaling.md` have a place for each part, between `<!-- figures: part -->` and
+`<!-- end of figures -->`. What stands there comes from `bench/results` alone. The last place of the former is for goals
+that were missed, with what is known of why.
 """
 
 import json
@@ -11,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.charts import draw_charts
+from bench.scale.told import sized, soaked
 
-__all__ = ["PAGE", "REASONS", "kept", "missed", "write", "written"]
+__all__ = ["PAGE", "REASONS", "SCALING", "kept", "missed", "write", "written"]
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
+SCALING = ROOT / "docs" / "scaling.md"
 RESULTS = ROOT / "bench" / "results"
 IMAGES = ROOT / "docs" / "images"
 
@@ -33,6 +36,7 @@ REASONS = {
     "tokens": "Beside the signature there are two documents of strict JSON, and ten claims that are checked and kept.",
     "whole": "What is left is FastAPI's machinery for a dependency, two looks into Valkey, and the pass.",
 }
+_SOAK = {"soak": soaked, "sizing": sized}
 _UNKNOWN = "It was not missed before: run it again on a machine that does nothing else."
 
 
@@ -50,6 +54,8 @@ def written(text: str, results: Mapping[str, Any]) -> str:
             lines = _machine(results)
         elif part == "missed":
             lines = _missed_table(results)
+        elif part in _SOAK and "soak" in results:
+            lines = _SOAK[part](results["soak"])
         elif part in results:
             lines = [line for group in results[part]["groups"] for line in _group(group)]
         else:
@@ -60,10 +66,11 @@ def written(text: str, results: Mapping[str, Any]) -> str:
 
 
 def write() -> list[Path]:
-    """Write the page, and draw the charts; return what was written."""
+    """Write the pages, and draw the charts; return what was written."""
     results = kept()
-    PAGE.write_text(written(PAGE.read_text("utf-8"), results), "utf-8")
-    return [PAGE, *draw_charts(results, IMAGES)]
+    for page in (PAGE, SCALING):
+        page.write_text(written(page.read_text("utf-8"), results), "utf-8")
+    return [PAGE, SCALING, *draw_charts(results, IMAGES)]
 
 
 def missed(results: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:

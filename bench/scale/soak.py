@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from asgisec.stores import RedisStore
-from bench import load
+from bench import load, pages
 from bench.harness import WrongAnswer
 from bench.report import machine
 from bench.scale import everything
@@ -253,6 +253,8 @@ def main(words: list[str] | None = None) -> int:
     if not options.no_write:
         options.write.write_text(json.dumps(came.document(), indent=1) + "\n", encoding="utf-8")
         print(f"wrote {options.write}")
+        if options.write == RESULT:
+            print(*(f"wrote {path}" for path in pages.write()), sep="\n")
     return 1 if came.wrong else 0
 
 

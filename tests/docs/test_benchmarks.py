@@ -1,6 +1,7 @@
 """The page of figures is what the last run of the benchmarks kept, and says why where a goal was missed."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,14 +23,33 @@ GROUP: dict[str, Any] = {
 }
 MACHINE = {"processor": "P", "cores": 2, "system": "S", "python": "CPython 3", "versions": {"asgisec": "1"}}
 
+TREND = {"held_bytes": 4 * 2**20, "bytes_per_minute": 2048, "judged": True, "flat": True}
+SOAK: dict[str, Any] = {
+    "requests": 1000,
+    "seconds": 300.2,
+    "requests_per_second": 3,
+    "load": "wrk",
+    "done": dict.fromkeys(("distinct clients", "sessions", "refreshes", "WebSockets", "hang-ups", "uses of a key"), 7),
+    "statuses": {"200": 900, "401": 100},
+    "events": 100,
+    "server": TREND,
+    "valkey": {**TREND, "flat": False},
+    "before_and_after": {"tasks": [3, 4]},
+    "wrong": ["a task is left"],
+    "cpu_us_per_request": {"server": 500.0, "valkey": 100.0},
+    "samples": [[0, 1, 99_000, 99], [100, 1, 2000, 20], [200, 1, 4000, 40]],
+}
 
-def test_the_page_is_of_the_figures_that_are_kept() -> None:
-    assert pages.written(text_of(pages.PAGE), pages.kept()) == text_of(pages.PAGE), "run python -m tests.docs.write"
+
+@pytest.mark.parametrize("page", [pages.PAGE, pages.SCALING], ids=lambda page: page.name)
+def test_a_page_is_of_the_figures_that_are_kept(page: Path) -> None:
+    assert pages.written(text_of(page), pages.kept()) == text_of(page), "run python -m tests.docs.write"
 
 
 def test_every_part_has_its_place() -> None:
-    text = text_of(pages.PAGE)
-    for part in pages.kept():
+    text = text_of(pages.PAGE) + text_of(pages.SCALING)
+    measured = [part for part, figures in pages.kept().items() if "groups" in figures]
+    for part in [*measured, "soak", "sizing"]:
         assert f"<!-- figures: {part} -->" in text
 
 
@@ -57,6 +77,17 @@ def test_a_group_is_a_table() -> None:
     ("part", "results", "said"),
     [
         pytest.param("whole", {}, "It was left out of the last run.", id="left out"),
+        pytest.param("soak", {}, "It was left out of the last run.", id="no soak"),
+        pytest.param(
+            "soak", {"soak": SOAK}, "| memory of the server's process | 4.0 MiB, +2 KiB a minute: flat |", id="flat"
+        ),
+        pytest.param("soak", {"soak": SOAK}, "| data on Valkey | 4.0 MiB, +2 KiB a minute: **grows** |", id="grows"),
+        pytest.param("soak", {"soak": SOAK}, "| tasks, before and after | 3, 4 |", id="what is left"),
+        pytest.param("soak", {"soak": SOAK}, "| **wrong** | a task is left |", id="what is wrong"),
+        pytest.param("sizing", {"soak": SOAK}, "about 10,000 such requests a second, and 5 workers.", id="workers"),
+        pytest.param(
+            "sizing", {"soak": SOAK}, "At most 40 keys were on Valkey while it ran, of 100 bytes each.", id="keys"
+        ),
         pytest.param("machine", {"a": {"machine": MACHINE, "groups": []}}, "- P, 2 cores, S, CPython 3", id="machine"),
         pytest.param("missed", {"a": {"groups": []}}, "None.", id="nothing missed"),
         pytest.param("missed", {"a": {"groups": [GROUP]}}, "| A group: one | theirs | 0.5 | 0.25 |", id="missed"),
