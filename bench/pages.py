@@ -41,8 +41,9 @@ _UNKNOWN = "It was not missed before: run it again on a machine that does nothin
 
 
 def kept() -> dict[str, Any]:
-    """Return the figures of the last run, by part."""
-    return {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("*.json"))}
+    """Return the figures of the last run, by part; what is kept beside them and has none is left out."""
+    found = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("*.json"))}
+    return {part: figures for part, figures in found.items() if "groups" in figures}
 
 
 def written(text: str, results: Mapping[str, Any]) -> str:
