@@ -37,13 +37,14 @@ REASONS = {
     "whole": "What is left is FastAPI's machinery for a dependency, two looks into Valkey, and the pass.",
 }
 _SOAK = {"soak": soaked, "sizing": sized}
+_OTHERS = frozenset({"compare"})  # answers, and no figures: they have a page of their own
 _UNKNOWN = "It was not missed before: run it again on a machine that does nothing else."
 
 
 def kept() -> dict[str, Any]:
-    """Return the figures of the last run, by part; what is kept beside them and has none is left out."""
-    found = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("*.json"))}
-    return {part: figures for part, figures in found.items() if "groups" in figures}
+    """Return the figures of the last run, by part."""
+    paths = [path for path in sorted(RESULTS.glob("*.json")) if path.stem not in _OTHERS]
+    return {path.stem: json.loads(path.read_text("utf-8")) for path in paths}
 
 
 def written(text: str, results: Mapping[str, Any]) -> str:
