@@ -1,7 +1,6 @@
 """Attacks on a `LoginThrottle`: from many addresses, by several processes, under other names, with the store down."""
 
 import logging
-import multiprocessing
 import unicodedata
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
@@ -16,6 +15,7 @@ from asgisec.credentials import LoginThrottle, login_throttle
 from asgisec.errors import ConfigError, RateLimitExceeded, StoreUnavailable
 from asgisec.stores import MemoryStore, RedisStore
 from asgisec.stores.protocols import LoginStore, Pace
+from tests.processes import forking
 from tests.stores.opened import opened
 from tests.valkey import fresh_prefix
 
@@ -170,7 +170,7 @@ async def test_two_processes_count_together_and_the_owner_gets_in(valkey_url: st
         throttle = LoginThrottle(store, per_account=40)
         await throttle.check("ada", OWNER)
         await throttle.succeeded("ada", OWNER)
-        with multiprocessing.get_context("spawn").Pool(2) as pool:
+        with forking().Pool(2) as pool:
             attacks = [pool.apply_async(attack, (valkey_url, prefix, number)) for number in (1, 2)]
             while not all(one.ready() for one in attacks):
                 await throttle.check("ada", OWNER)  # raises nothing, however the attack stands

@@ -1,7 +1,6 @@
 """The SQL store: where it connects to, its tables, and databases that fail."""
 
 import asyncio
-import multiprocessing
 import sqlite3
 import sys
 import time
@@ -19,6 +18,7 @@ from sqlalchemy.pool import NullPool
 from asgisec.errors import ConfigError, StoreUnavailable
 from asgisec.stores import SQLStore, open_store
 from asgisec.stores.protocols import RefreshFamily
+from tests.processes import forking
 from tests.valkey import fresh_prefix
 
 pytestmark = pytest.mark.anyio
@@ -247,7 +247,7 @@ def _first(url: str, prefix: str, number: int) -> None:
 
 @pytest.mark.slow
 def test_processes_that_start_together_create_the_tables_once(url: str, prefix: str) -> None:
-    context = multiprocessing.get_context("spawn")
+    context = forking()
     processes = [context.Process(target=_first, args=(url, prefix, number)) for number in range(4)]
     for process in processes:
         process.start()

@@ -1,7 +1,6 @@
 """Four processes present one refresh token at the same time, on one server; a fifth reads what is there."""
 
 import asyncio
-import multiprocessing
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ from asgisec.stores.protocols import RefreshFamily
 from asgisec.tokens import TokenPair
 from asgisec.tokens._refresh import RefreshToken
 from tests import postgres, valkey
+from tests.processes import forking
 from tests.tokens.racing import PATIENCE, issuer_on, race, store_at
 from tests.valkey import fresh_prefix
 
@@ -37,7 +37,7 @@ async def _families(url: str, prefix: str, tokens: list[str]) -> list[RefreshFam
 
 def _raced(url: str, prefix: str, tokens: list[tuple[str, float]]) -> list[tuple[str, ...]]:
     """Return what each process got, token by token."""
-    context = multiprocessing.get_context("spawn")
+    context = forking()
     barrier, results = context.Barrier(PROCESSES), context.Queue()
     # Half of them have a clock that is an hour ahead.
     given = [(url, prefix, tokens, HOUR * (number % 2), barrier, results) for number in range(PROCESSES)]
