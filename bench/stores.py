@@ -108,7 +108,7 @@ async def _on_redis(url: str, rounds: int, in_flight: int) -> list[CallOutcome]:
         key = store.key("bench", "ada")
         names = [store.key("deny", "ada", name) for name in ("t:7", "s:7", "ada")]
         evalsha: Call = partial(peer.evalsha, sha, 1, key, "5")
-        ours: Call = partial(store.run, script, "ada", [key], ["5"])
+        ours: Call = partial(store.run, script, [key], ["5"])
         denied: Call = partial(store.denied, "ada", ["t:7", "s:7", "ada"])
         mget: Call = partial(peer.mget, names)
         against = [Against(_PING, 1.5), Against(_EVALSHA)] if in_flight == 1 else [Against(_EVALSHA, 1 / 3)]

@@ -104,13 +104,13 @@ class Timed(RedisStore):
 
     clock = Clock()
 
-    async def run(self, script: Script, identity: str, keys: Sequence[str], args: Sequence[Word]) -> Any:
+    async def run(self, script: Script, keys: Sequence[str], args: Sequence[Word]) -> Any:
         head, _, rest = script.source.decode().partition("local time")
         asking, _, body = rest.partition("local cost")
         assert asking.count("redis.call('TIME')") == 1
         assert body.count(EXPIRING) == 1
         timed = Script(script.name, f"{head}{TIMED}\nlocal cost{body.replace(EXPIRING, ')')}")
-        return await super().run(timed, identity, keys, [*args, repr(self.clock.now)])
+        return await super().run(timed, keys, [*args, repr(self.clock.now)])
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -198,5 +198,5 @@ async def test_a_log_of_redis_has_no_more_entries_than_that_of_memory(valkey_url
         for _ in range(1100):
             shared.clock.now += 1 / 16
             await limiter.decide("a", buckets, 1)  # type: ignore[misc]  # it waits
-        key = (await shared.command("a", "KEYS", f"{shared._prefix}:rate:*"))[0].decode()
-        assert 500 < int(await shared.command("a", "LLEN", key)) <= 1001
+        key = (await shared.command("KEYS", f"{shared._prefix}:rate:*"))[0].decode()
+        assert 500 < int(await shared.command("LLEN", key)) <= 1001

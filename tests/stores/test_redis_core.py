@@ -39,7 +39,7 @@ async def store(valkey_url: str) -> AsyncIterator[RedisStore]:
 
 
 async def echo(store: RedisStore, text: str) -> str:
-    reply: bytes = await store.run(ECHO, text, [store.key("e", text)], [text])
+    reply: bytes = await store.run(ECHO, [store.key("e", text)], [text])
     return reply.decode()
 
 
@@ -94,16 +94,16 @@ async def test_a_command_that_nobody_wants_any_more_is_not_sent(store: RedisStor
     key = store.key("c", "x")
     await echo(store, "warm")
     for _ in range(3):
-        task = asyncio.create_task(store.run(WRITE, "x", [key], []))
+        task = asyncio.create_task(store.run(WRITE, [key], []))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    assert await store.run(WRITE, "x", [key], []) == 1
+    assert await store.run(WRITE, [key], []) == 1
 
 
 @pytest.mark.anyio
 async def test_half_of_a_surrogate_pair_is_text_too(store: RedisStore) -> None:
-    assert await store.run(ECHO, "x", [store.key("e", "x")], ["\ud800"]) == b"\xed\xa0\x80"
+    assert await store.run(ECHO, [store.key("e", "x")], ["\ud800"]) == b"\xed\xa0\x80"
 
 
 def test_a_loop_that_ends_with_commands_on_their_way(valkey_url: str) -> None:
@@ -143,7 +143,7 @@ def test_a_loop_that_ends_with_commands_on_a_connection(valkey_url: str) -> None
 @pytest.mark.anyio
 async def test_the_reply_of_a_command_that_failed_is_its_callers_alone(store: RedisStore) -> None:
     name = store.key("e", "x")
-    wrong = store.run(Script("wrong", "return redis.call('LPUSH', KEYS[1])"), "x", [name], [])
+    wrong = store.run(Script("wrong", "return redis.call('LPUSH', KEYS[1])"), [name], [])
     replies = await asyncio.gather(echo(store, "a"), wrong, echo(store, "b"), return_exceptions=True)
     assert [replies[0], replies[2]] == ["a", "b"]
     assert isinstance(replies[1], StoreUnavailable)
@@ -281,7 +281,7 @@ async def test_what_was_set_in_the_url_does_not_undo_our_settings(valkey_url: st
     url = f"{valkey_url}?protocol=3&decode_responses=True&socket_timeout=99&client_name=shop"
     async with RedisStore.from_url(url, timeout=10) as store:
         assert await echo(store, "a") == "a"
-        assert b"name=shop" in await store.command("x", "CLIENT", "INFO")
+        assert b"name=shop" in await store.command("CLIENT", "INFO")
 
 
 @pytest.mark.anyio
@@ -289,8 +289,8 @@ async def test_over_tcp_and_with_a_database_and_a_password() -> None:
     with valkey.process("--requirepass", "s3cret", tcp=True) as server:
         url = f"redis://:s3cret@127.0.0.1:{server.port}/3"
         async with RedisStore.from_url(url, timeout=10) as store:
-            assert await store.run(WRITE, "x", [store.key("c", "x")], []) == 1
-            assert b"db=3 " in await store.command("x", "CLIENT", "INFO")
+            assert await store.run(WRITE, [store.key("c", "x")], []) == 1
+            assert b"db=3 " in await store.command("CLIENT", "INFO")
         async with RedisStore.from_url(url.replace("s3cret", "wrong"), timeout=10) as store:
             with pytest.raises(StoreUnavailable) as refused:
                 await echo(store, "a")
@@ -360,12 +360,12 @@ async def test_an_owner_of_many_is_not_asked_for_all_at_once(valkey_url: str) ->
     waiting = most = 0
 
     class Counted(RedisStore):
-        async def command(self, identity: str, *words: Word) -> Any:
+        async def command(self, *words: Word) -> Any:
             nonlocal waiting, most
             waiting += 1
             most = max(most, waiting)
             try:
-                return await super().command(identity, *words)
+                return await super().command(*words)
             finally:
                 waiting -= 1
 

@@ -31,7 +31,7 @@ def server() -> Iterator[Process]:
 
 
 async def count(store: RedisStore) -> int:
-    reply: int = await store.run(COUNT, "x", [store.key("c", "x")], [])
+    reply: int = await store.run(COUNT, [store.key("c", "x")], [])
     return reply
 
 
@@ -109,13 +109,13 @@ async def test_the_event_loop_goes_on_while_the_server_is_frozen(server: Process
 async def test_no_reply_reaches_another_after_a_timeout(server: Process) -> None:
     async with RedisStore.from_url(server.url, timeout=TIMEOUT, prefix="shop") as store:
         for n in range(5):
-            await store.command("x", "SET", store.key("v", str(n)), n)
+            await store.command("SET", store.key("v", str(n)), n)
         server.freeze()
-        late = [asyncio.create_task(store.command("x", "GET", store.key("v", "1"))) for _ in range(5)]
+        late = [asyncio.create_task(store.command("GET", store.key("v", "1"))) for _ in range(5)]
         await asyncio.gather(*late, return_exceptions=True)
         server.thaw()
         await answered_again(store)
-        found = [await store.command("x", "GET", store.key("v", str(n))) for n in range(5)]
+        found = [await store.command("GET", store.key("v", str(n))) for n in range(5)]
         assert found == [b"0", b"1", b"2", b"3", b"4"]
 
 
@@ -180,7 +180,7 @@ async def test_a_script_that_runs_for_long_blocks_nobody_for_long(server: Proces
             other.config_set("busy-reply-threshold", 1)
         forever = Script("forever", "while true do end")
         with taking_at_most(TIMEOUT + LATE), pytest.raises(StoreUnavailable):
-            await store.run(forever, "x", [store.key("c", "x")], [])
+            await store.run(forever, [store.key("c", "x")], [])
         assert set(await refusals(store, 5)) <= {redis.ResponseError, TimeoutError}
         with server.client() as other:
             other.script_kill()

@@ -70,7 +70,7 @@ def servers(tmp_path: Path) -> Iterator[Set]:
 
 
 async def count(store: RedisStore) -> int:
-    reply: int = await store.run(COUNT, "x", [store.key("c", "x")], [])
+    reply: int = await store.run(COUNT, [store.key("c", "x")], [])
     return reply
 
 

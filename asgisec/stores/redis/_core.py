@@ -7,10 +7,11 @@
 - Whatever goes wrong is `StoreUnavailable`, with the client library's error as its cause.
 """
 
-from collections.abc import Coroutine, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from hashlib import sha1
 from importlib.resources import files
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar
 
 import hiredis
 from redis.exceptions import NoScriptError, RedisError, ResponseError
@@ -23,6 +24,9 @@ from asgisec.stores.redis._nodes import Nodes
 __all__ = ["Redis", "Script", "Word"]
 
 Word: TypeAlias = bytes | str | int | float
+T = TypeVar("T")
+
+_AT_ONCE = 200  # records: all that are asked for at once share one time-out
 
 
 class Script:
@@ -72,7 +76,7 @@ class Redis:
         """
         return ":".join((self._prefix, kind, "{" + safe(identity) + "}", *map(safe, rest)))
 
-    def run(self, script: Script, identity: str, keys: Sequence[str], args: Sequence[Word]) -> Coroutine[Any, Any, Any]:
+    def run(self, script: Script, keys: Sequence[str], args: Sequence[Word]) -> Coroutine[Any, Any, Any]:
         """Run a script on the keys of one identity, and return its reply.
 
         Raises:
@@ -80,13 +84,21 @@ class Redis:
         """
         return self._ask(keys[0], (len(keys), *keys, *args), script)
 
-    def command(self, identity: str, *words: Word) -> Coroutine[Any, Any, Any]:
+    def command(self, *words: Word) -> Coroutine[Any, Any, Any]:
         """Send a command whose first key is its second word, and return its reply.
 
         Raises:
             StoreUnavailable: It cannot be answered now.
         """
         return self._ask(str(words[1]), words)
+
+    @staticmethod
+    async def each(find: Callable[[str], Awaitable[T | None]], ids: Sequence[bytes]) -> list[T]:
+        """Return what is found under ids, without those that there are not."""
+        found: list[T | None] = []
+        for begin in range(0, len(ids), _AT_ONCE):
+            found += await asyncio.gather(*(find(one.decode()) for one in ids[begin : begin + _AT_ONCE]))
+        return [one for one in found if one is not None]
 
     async def __aenter__(self) -> Self:
         return self

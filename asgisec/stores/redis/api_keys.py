@@ -14,8 +14,6 @@ from asgisec.stores.redis._records import changed, read, written
 
 __all__ = ["APIKeyTable"]
 
-_AT_ONCE = 200  # keys: all that are asked for at once share one time-out
-
 _PUT, _CHANGE, _COUNT = Script("put"), Script("change"), Script("count")
 
 
@@ -25,37 +23,32 @@ class APIKeyTable(Redis):
     async def add_api_key(self, key: StoredAPIKey) -> None:
         """Keep a new key; see `APIKeyStore`."""
         # The owner's list first: a key that is in no list could not be found to be revoked.
-        await self.command(key.owner, "SADD", self._list(key.owner), key.id)
-        await self.run(_PUT, key.id, [self._name(key.id)], [0, *written(key)])
+        await self.command("SADD", self._list(key.owner), key.id)
+        await self.run(_PUT, [self._name(key.id)], [0, *written(key)])
 
     async def find_api_key(self, key_id: str) -> StoredAPIKey | None:
         """Return a key; see `APIKeyStore`."""
-        return read(StoredAPIKey, await self.command(key_id, "HGETALL", self._name(key_id)))
+        return read(StoredAPIKey, await self.command("HGETALL", self._name(key_id)))
 
     async def api_keys_of(self, owner: str) -> Sequence[StoredAPIKey]:
         """Return the keys of an owner; see `APIKeyStore`."""
-        ids = await self.command(owner, "SMEMBERS", self._list(owner))
-        found: list[StoredAPIKey | None] = []
-        listed = list(ids)
-        for begin in range(0, len(listed), _AT_ONCE):
-            some = listed[begin : begin + _AT_ONCE]
-            found += await asyncio.gather(*(self.find_api_key(key_id.decode()) for key_id in some))
-        return sorted((key for key in found if key is not None), key=lambda key: (key.created_at, key.id))
+        ids = await self.command("SMEMBERS", self._list(owner))
+        return sorted(await self.each(self.find_api_key, [*ids]), key=lambda key: (key.created_at, key.id))
 
     async def change_api_key(
         self, key_id: str, changes: Mapping[str, object], *, digest: str | None = None
     ) -> StoredAPIKey | None:
         """Set attributes of a key; see `APIKeyStore`."""
         words = changed(changes) if digest is None else changed(changes, ("digest", digest))
-        return read(StoredAPIKey, await self.run(_CHANGE, key_id, [self._name(key_id)], words))
+        return read(StoredAPIKey, await self.run(_CHANGE, [self._name(key_id)], words))
 
     async def delete_api_key(self, key_id: str) -> bool:
         """Delete a key; see `APIKeyStore`."""
         known = await self.find_api_key(key_id)
         if known is None:
             return False
-        deleted = await self.command(key_id, "DEL", self._name(key_id))
-        await self.command(known.owner, "SREM", self._list(known.owner), key_id)
+        deleted = await self.command("DEL", self._name(key_id))
+        await self.command("SREM", self._list(known.owner), key_id)
         return bool(deleted)
 
     async def count_api_keys(self, used: Mapping[str, tuple[int, float]]) -> Collection[str]:
@@ -63,7 +56,7 @@ class APIKeyTable(Redis):
         # One server of a cluster may be away. Told that all failed, the caller would count twice what the others took.
         answers = await asyncio.gather(
             *(
-                self.run(_COUNT, key_id, [self._name(key_id)], [times, repr(float(last))])
+                self.run(_COUNT, [self._name(key_id)], [times, repr(float(last))])
                 for key_id, (times, last) in used.items()
             ),
             return_exceptions=True,

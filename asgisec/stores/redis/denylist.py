@@ -24,14 +24,14 @@ class Denylist(Redis):
         # As a length of time: where the server's clock is ahead, a moment of ours may be over there already.
         left = math.ceil((expires_at - time.time()) * 1000)
         if left > 0:
-            await self.run(_DENY, owner, [self.key("deny", owner, key)], [repr(float(not_before)), left])
+            await self.run(_DENY, [self.key("deny", owner, key)], [repr(float(not_before)), left])
 
     async def denied(self, owner: str, keys: Sequence[str]) -> Sequence[float | None]:
         """Return for each key of an owner its `not_before`; see `DenylistStore`."""
         if not keys:
             return []
         before = self.key("deny", owner)
-        found = await self.command(owner, "MGET", *[f"{before}:{safe(key)}" for key in keys])
+        found = await self.command("MGET", *[f"{before}:{safe(key)}" for key in keys])
         return [None if value is None else understood(_moment, value) for value in found]
 
 

@@ -16,9 +16,9 @@ class Leases(Redis):
     async def lease(self, identity: str, name: str, holder: str, places: int, seconds: float) -> Lease:
         """Take a place, or keep it; see `LeaseStore`."""
         key = self.key("lease", identity, name)
-        taken, free = await self.run(_LEASE, identity, [key], [holder, places, math.ceil(seconds * 1000)])
+        taken, free = await self.run(_LEASE, [key], [holder, places, math.ceil(seconds * 1000)])
         return Lease(bool(taken), int(free))
 
     async def release(self, identity: str, name: str, holder: str) -> None:
         """Give a place back; see `LeaseStore`."""
-        await self.command(identity, "ZREM", self.key("lease", identity, name), holder)
+        await self.command("ZREM", self.key("lease", identity, name), holder)

@@ -17,7 +17,7 @@ class Logins(Redis):
         """Count one attempt at every pace, or at none; see `LoginStore`."""
         keys = [key for name, _, exempting in paces for key in self._pair(identity, name, exempting)]
         args: list[Word] = [number for _, pace, _ in paces for number in pace]
-        return float(await self.run(_ATTEMPT, identity, keys, args))
+        return float(await self.run(_ATTEMPT, keys, args))
 
     async def settle_login(
         self,
@@ -36,7 +36,7 @@ class Logins(Redis):
             keys.append(self.key("login-known", identity, remember[0]))
             args.append(remember[1])
         if keys:  # else there is nothing to say
-            await self.run(_SETTLE, identity, keys, args)
+            await self.run(_SETTLE, keys, args)
 
     def _pair(self, identity: str, name: str, exempting: str | None) -> tuple[str, str]:
         record = self.key("login", identity, name)

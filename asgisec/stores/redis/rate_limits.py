@@ -40,7 +40,7 @@ class RateLimits(Redis):
         amounts = b"".join([_LIMIT.pack(bucket.amount, bucket.period) for bucket in buckets])
 
         async def spend(identity: str, cost: int) -> Decision:
-            reply = await self.run(script, identity, self._counts(identity, names), [cost, amounts])
+            reply = await self.run(script, self._counts(identity, names), [cost, amounts])
             read = zip(limits, _STATUS.iter_unpack(reply), strict=True)
             return Decision.of(
                 [LimitStatus.of(limit, int(left), resets, waits) for limit, (left, resets, waits) in read]
@@ -50,7 +50,7 @@ class RateLimits(Redis):
 
     async def forget(self, identity: str, buckets: Sequence[Bucket], strategy: str) -> None:
         """Make buckets as if nothing had been spent of them; see `RateLimitStore`."""
-        await self.command(identity, "DEL", *self._counts(identity, [_short(bucket.name) for bucket in buckets]))
+        await self.command("DEL", *self._counts(identity, [_short(bucket.name) for bucket in buckets]))
 
     def _counts(self, identity: str, names: Sequence[str]) -> list[str]:
         key = self.key("rate", identity)

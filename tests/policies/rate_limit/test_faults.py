@@ -141,7 +141,7 @@ async def answered(store: RedisStore) -> None:
     deadline = time.monotonic() + 10
     while True:
         with suppress(StoreUnavailable):
-            await store.command("x", "PING", "x")
+            await store.command("PING", "x")
             return
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
