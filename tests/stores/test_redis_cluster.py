@@ -80,7 +80,7 @@ async def test_keys_of_one_identity_share_a_slot_and_a_thousand_spread_over_all(
     async with RedisStore.from_url(url_of(nodes[:1]), prefix=valkey.fresh_prefix(), timeout=10) as store:
         assert await asyncio.gather(*(count(store, one) for one in who)) == [1] * 1000
         pairs = [[store.key("m", one, "a"), store.key("h", one, "b")] for one in who]
-        done = await asyncio.gather(*(store.run(BOTH, keys, []) for one, keys in zip(who, pairs, strict=True)))
+        done = await asyncio.gather(*(store.run(BOTH, keys, []) for keys in pairs))
         assert done == [1] * 1000
         slots = [key_slot(store.key("c", one).encode()) for one in who]
     thirds = Counter(slot * 3 // 16384 for slot in slots)
