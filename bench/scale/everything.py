@@ -47,12 +47,15 @@ from asgisec.stores import RedisStore
 from asgisec.tokens import KeySet, TokenIssuer
 from bench.whole import service
 
-__all__ = ["LOG", "PASSWORD", "TIGHT", "Caller", "application", "environment", "issuer_on", "keys_on"]
+__all__ = ["CONNECTIONS", "LOG", "PASSWORD", "TIGHT", "Caller", "application", "environment", "issuer_on", "keys_on"]
 
 LOG = "ASGISEC_BENCH_LOG"
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of a benchmark
 TIGHT = 40
 """How often a client may ask for `/tight/...`, by each strategy."""
+
+CONNECTIONS = 2
+"""How many connections to Valkey a worker opens; the second when the first is busy."""
 
 ACCESS_TTL, REFRESH_TTL = 20.0, 30.0
 USES_WRITTEN = 0.5  # seconds
@@ -97,7 +100,7 @@ def application() -> FastAPI:
     """Return the application, for a server: `environment()` is what it has to find."""
     _log_to(Path(os.environ[LOG]))
     # Patient, for a load that a store cannot take must be seen, and not be counted in the process instead.
-    store = RedisStore.from_url(service.store_url(), timeout=10)
+    store = RedisStore.from_url(service.store_url(), timeout=10, connections=CONNECTIONS)
     api_keys = keys_on(store)
     auth = BearerAuth(issuer_on(store)) | APIKeyAuth(api_keys)
 

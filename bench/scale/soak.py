@@ -33,7 +33,7 @@ from bench.report import machine
 from bench.scale import everything
 from bench.scale.accounts import read, unsettled
 from bench.scale.clients import CLIENTS, Run, all_of, askers
-from bench.scale.held import OURS, inside, sample, valkey_seconds
+from bench.scale.held import OURS, inside, on_valkey, sample, valkey_seconds
 from bench.scale.memory import Sample, Trend, trend
 from bench.scale.waves import CONNECTIONS, Waves
 from bench.serving import serving
@@ -151,9 +151,7 @@ async def soak(seconds: float, *, quiet: bool = False, factory: str = _EVERYTHIN
 
 
 async def _under_load(run: Run, rolled: Waves | None, came: Soaked, kept: valkey.Process, *, quiet: bool) -> None:
-    # Several at once, so that what is made when it is first needed is there before it is counted.
-    await asyncio.gather(*(client(run, turn) for client in CLIENTS for turn in range(4)))
-    await asyncio.sleep(_IDLE)
+    await _warmed(run, kept)
     before, of_valkey = await inside(run.port, kept), await asyncio.to_thread(valkey_seconds, kept)
     begin = time.monotonic()
     async with asyncio.TaskGroup() as group:
@@ -175,6 +173,15 @@ async def _under_load(run: Run, rolled: Waves | None, came: Soaked, kept: valkey
         f"{name}: {pair[0]} before, {pair[1]} after" for name, pair in came.held.items() if pair[1] > pair[0]
     ]
     came.wrong += await _miscounted(run)
+
+
+async def _warmed(run: Run, kept: valkey.Process) -> None:
+    """Let all be made that is made when it is first needed, before it is counted: the second connection, too."""
+    opened, begin = 0, time.monotonic()
+    while opened < everything.CONNECTIONS and time.monotonic() < begin + _PATIENCE:
+        await asyncio.gather(*(client(run, turn) for client in CLIENTS for turn in range(4)))
+        opened = (await asyncio.to_thread(on_valkey, kept))["connections to Valkey"]
+    await asyncio.sleep(_IDLE)
 
 
 async def _settled(run: Run, kept: valkey.Process, before: dict[str, int]) -> dict[str, int]:
