@@ -85,6 +85,7 @@ def nested(depth: int) -> Any:
         pytest.param(("u", [], None, {"a": float("nan")}), ValueError, id="a claim that is no number"),
         pytest.param(("u", [], None, {1: 2, "1": 3}), ValueError, id="a claim that JSON names twice"),
         pytest.param(("u", [], None, {"a": nested(32)}), ValueError, id="a claim deeper than a verifier reads"),
+        pytest.param(("u", [], None, {"b": [[]] * 9, "a": nested(32)}), ValueError, id="a deep claim beside others"),
         pytest.param(("u", [], None, {"a": nested(100_000)}), ValueError, id="a claim deeper than anybody writes"),
         pytest.param(("u", [], None, {"azp": 5}), TypeError, id="a party that is no text"),
         pytest.param(("u", [], None, {"azp": ""}), ValueError, id="a party without a name"),
@@ -104,6 +105,7 @@ async def test_what_cannot_stand_in_a_token(issuer: TokenIssuer, given: Any, err
         pytest.param("\U0001f642" * 1024, {}, id="as long as can be, in another script"),
         pytest.param("a\0b\r\n\u202e", {}, id="characters that control"),
         pytest.param("u", {"a": nested(31)}, id="as deep as can be"),
+        pytest.param("u", {"1": [[]] * 40, "a": nested(31)}, id="as deep as can be, beside much that is not"),
         pytest.param("u", {1: (2.5, None)}, id="what JSON writes otherwise"),
     ],
 )

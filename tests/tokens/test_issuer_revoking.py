@@ -1,5 +1,6 @@
 """Who issues tokens ends them: one, a session, or all that a subject has, whatever else is under way."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -174,3 +175,21 @@ async def test_a_revocation_lasts_as_long_as_the_most_generous_verifier_takes_it
     with pytest.raises(InvalidToken) as refusal:
         await generous.authenticate(pair.access_token)
     assert refusal.value.reason == "expired"
+
+
+async def test_who_ends_what_is_told_with_whom_it_was_for(
+    issuer: TokenIssuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "asgisec.events")
+    pair = await issuer.issue("user-1", [])
+    session = issuer.verifier().verify(pair.access_token).session_id
+    assert session is not None
+    await issuer.revoke_session(session)
+    await issuer.revoke_subject("user-1")
+    events = [record.event for record in caplog.records]  # type: ignore[attr-defined]  # ours
+    assert [(event.name, event.reason, event.principal, event.policy) for event in events] == [
+        ("token_created", "issued", "user-1", "TokenIssuer"),
+        ("token_revoked", "session", "user-1", "TokenIssuer"),
+        ("token_revoked", "subject", "user-1", "TokenIssuer"),
+    ]
+    assert {record.levelno for record in caplog.records} == {logging.INFO}

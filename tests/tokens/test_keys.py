@@ -1,11 +1,14 @@
 """Keys: from where, for what, for how long, and what is never shown of them."""
 
 import json
+from base64 import urlsafe_b64encode
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
+import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -67,6 +70,28 @@ THUMBPRINTS = {
         "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
     ),
 }
+
+
+def kid_of(keys: KeySet) -> str:
+    token = keys.sign({"sub": "u"})
+    return str(jwt.get_unverified_header(token)["kid"])
+
+
+def test_the_id_of_a_secret_is_its_thumbprint() -> None:
+    # RFC 7638 section 3.2: `k` and `kty`, in that order, without a space.
+    made_of = f'{{"k":"{urlsafe_b64encode(SECRET).decode().rstrip("=")}","kty":"oct"}}'
+    thumbprint = urlsafe_b64encode(sha256(made_of.encode()).digest()).decode().rstrip("=")
+    assert kid_of(KeySet.from_secret(SECRET)) == thumbprint
+
+
+def test_an_id_of_one_s_own_is_kept() -> None:
+    sealed = ed25519.Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"open sesame")
+    )
+    jwk = {"kty": "oct", "k": urlsafe_b64encode(SECRET).decode().rstrip("="), "kid": "2026"}
+    assert kid_of(KeySet.from_secret(SECRET, kid="2026")) == "2026"
+    assert kid_of(KeySet.from_jwks({"keys": [jwk]})) == "2026"
+    assert kid_of(KeySet.from_pem(sealed, password=b"open sesame", kid="2026")) == "2026"
 
 
 @pytest.mark.parametrize(("jwk", "thumbprint"), THUMBPRINTS.values(), ids=THUMBPRINTS)
