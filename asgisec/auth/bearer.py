@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from asgisec._wire.authorization import bearer_token, offered, subprotocol_token
 from asgisec._wire.headers import is_token
+from asgisec._wire.url import is_safe_url
 from asgisec.auth.authenticators import Authenticator, declared_scopes, realm_of
 from asgisec.auth.principal import Principal
 from asgisec.auth.scopes import ScopePolicy
@@ -15,7 +16,6 @@ from asgisec.policy import Exchange
 __all__ = ["BearerAuth", "Verified", "Verifier"]
 
 _KEPT = 1024  # headers that were good are kept, with what came of them; a kilobyte each
-_LOOPBACK = ("http://localhost", "http://127.0.0.1", "http://[::1]")
 
 
 class Verified(Protocol):
@@ -83,7 +83,7 @@ class BearerAuth(Authenticator):
         if not iscoroutinefunction(getattr(asked, "authenticate", None)):
             mend = "write a TokenIssuer or a TokenVerifier"
             raise ConfigError("BearerAuth(issuer_or_verifier)", unless_text(issuer_or_verifier), mend)
-        if resource_metadata is not None and not str(resource_metadata).startswith(("https://", *_LOOPBACK)):
+        if resource_metadata is not None and not is_safe_url(resource_metadata):
             raise ConfigError("BearerAuth(resource_metadata=)", resource_metadata, "write an https URL")
         if subprotocol is not None and not is_token(str(subprotocol).encode("ascii", "replace")):
             raise ConfigError("BearerAuth(subprotocol=)", subprotocol, "write a token, such as 'bearer', or None")

@@ -1,6 +1,6 @@
 """What an API key is given: checked, and as it stands in a store."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -14,7 +14,6 @@ __all__ = [
     "moment_of",
     "networks_from",
     "networks_of",
-    "peppers_of",
     "scopes_of",
     "seconds_of",
     "text_of",
@@ -22,28 +21,8 @@ __all__ = [
 ]
 
 _MAX_TEXT = 256  # characters of an owner and of a name
-_MIN_PEPPER = 16  # bytes; it is a key, not a password
 _YEAR_10000 = 253_402_300_800.0  # seconds since the epoch
 _MAPPED = 96  # bits before an IPv4 address that is written as an IPv6 one
-
-
-def peppers_of(pepper: object) -> dict[str, bytes]:
-    """Return the peppers by their ids."""
-    if pepper is None:
-        return {}
-    option, mend = "APIKeys(pepper=)", f"write {_MIN_PEPPER} random bytes or more, or a mapping of ids to such"
-    given = dict(pepper) if isinstance(pepper, Mapping) else {"p1": pepper}
-    found: dict[str, bytes] = {}
-    for pepper_id, value in given.items():
-        data = value.encode() if isinstance(value, str) else value
-        if not isinstance(data, bytes) or len(data) < _MIN_PEPPER:
-            raise ConfigError(option, ..., mend)
-        if not isinstance(pepper_id, str) or not pepper_id.isalnum() or not pepper_id.isascii():
-            raise ConfigError(option, pepper_id, "name peppers by letters and digits, such as 'p1'")
-        found[pepper_id] = data
-    if not found:
-        raise ConfigError(option, ..., mend)
-    return found
 
 
 def seconds_of(option: str, value: object) -> float:

@@ -29,12 +29,12 @@ from asgisec.credentials._key_options import (
     is_within,
     moment_of,
     networks_from,
-    peppers_of,
     seconds_of,
     text_of,
     written_scopes,
 )
 from asgisec.credentials._key_record import APIKeyRecord, CreatedAPIKey
+from asgisec.credentials._peppers import peppers_of
 from asgisec.credentials._usage import Usage
 from asgisec.errors import APIKeyChanged, ConfigError, InvalidAPIKey, unless_text
 from asgisec.events import SecurityEvent, emit
@@ -75,7 +75,7 @@ class APIKeys:
             raise ConfigError("APIKeys(prefix=)", prefix, "write 2 to 16 lower-case letters and digits, such as 'ask'")
         self._store = store
         self._prefix = prefix
-        self._peppers = peppers_of(pepper)
+        self._peppers = peppers_of("APIKeys(pepper=)", pepper, "p1")
         self._pepper_id = next(iter(self._peppers), "")
         self._clock = clock
         self._usage = Usage(store, seconds_of("APIKeys(flush_interval=)", flush_interval), time.monotonic)

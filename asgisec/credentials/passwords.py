@@ -30,6 +30,7 @@ from argon2.exceptions import Argon2Error, VerifyMismatchError
 from asgisec.context import request_id
 from asgisec.credentials._encodings import LEGACY
 from asgisec.credentials._normal_forms import normalized
+from asgisec.credentials._peppers import peppers_of
 from asgisec.credentials._workers import Workers
 from asgisec.errors import ConfigError, ContentTooLarge
 from asgisec.events import SecurityEvent, emit
@@ -43,7 +44,6 @@ _MOST_MEMORY, _MOST_TIME, _MOST_LANES = 1_048_576, 32, 16
 # or a minute. RFC 9106 section 4 recommends 64 MiB and three passes, which is within both.
 _MOST_READ_MEMORY = 262_144  # KiB
 _MOST_READ_WORK = 1_048_576  # KiB times passes: about a second
-_MIN_PEPPER = 16  # bytes
 _HEAD = re.compile(r"~(?:n=(NFC|NFKC))?,?(?:p=([A-Za-z0-9]{1,32}))?~").match
 
 Normalization = Literal["NFC", "NFKC"] | None
@@ -117,7 +117,7 @@ class PasswordHasher:
         self._max_length = _whole("max_length", max_length, 64, 65_536)
         if normalization not in (None, "NFC", "NFKC"):
             raise ConfigError("PasswordHasher(normalization=)", normalization, "write 'NFC', 'NFKC' or None")
-        self._peppers = _peppers(pepper)
+        self._peppers = peppers_of("PasswordHasher(pepper=)", pepper, "1")
         self._form = _Form(normalization, next(iter(self._peppers), None))
         # What a user that there is not is compared with.
         self._nobodys = self._hash(os.urandom(16).hex())
@@ -247,23 +247,6 @@ def _split(hashed: str) -> tuple[_Form, str]:
         return _Form(None, None), hashed
     normalization: Normalization = found[1]  # type: ignore[assignment]  # one of the two, by the pattern
     return _Form(normalization, found[2]), hashed[found.end() :]
-
-
-def _peppers(pepper: object) -> dict[str, bytes]:
-    if pepper is None:
-        return {}
-    option, mend = "PasswordHasher(pepper=)", f"write {_MIN_PEPPER} random bytes or more, or a mapping of ids to such"
-    found: dict[str, bytes] = {}
-    for pepper_id, value in pepper.items() if isinstance(pepper, Mapping) else [("1", pepper)]:
-        data = value.encode() if isinstance(value, str) else value
-        if not isinstance(data, bytes) or len(data) < _MIN_PEPPER:
-            raise ConfigError(option, ..., mend)
-        if not isinstance(pepper_id, str) or not re.fullmatch("[A-Za-z0-9]{1,32}", pepper_id):
-            raise ConfigError(option, pepper_id, "name peppers by up to 32 letters and digits, such as '2026'")
-        found[pepper_id] = data
-    if not found:
-        raise ConfigError(option, ..., mend)
-    return found
 
 
 def _cores() -> int:

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from asgisec._wire.url import is_safe_url
 from asgisec.errors import ConfigError
 from asgisec.oauth2._endpoint import Endpoint, Receive, Scope
 from asgisec.policy import Answer
-from asgisec.tokens._fetch import is_safe_url
 from asgisec.tokens._options import seconds
 
 __all__ = ["DocumentEndpoint", "identifier", "names", "url", "well_known"]

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from io import BufferedReader, RawIOBase
-from ipaddress import ip_address
 from socket import socket
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,26 +21,13 @@ from urllib.request import (
     Request,
 )
 
+from asgisec._wire.url import is_loopback
 from asgisec.tokens._parsing import parse_object
 
-__all__ = ["MAX_ANSWER", "fetch_json", "is_safe_url"]
+__all__ = ["MAX_ANSWER", "fetch_json"]
 
 MAX_ANSWER = 262_144  # bytes; Azure's set, the largest of the common ones, has 20,000
 _CHUNK = 16_384
-
-
-def is_safe_url(url: object) -> bool:
-    """Tell whether a URL is absolute, has no credentials in it, and is `https`, or `http` to this machine."""
-    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url:
-        return False
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port  # a port that is none is a ValueError
-    except ValueError:
-        return False
-    if not host or "@" in parts.netloc or parts.fragment:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
 
 
 def fetch_json(url: str, timeout: float, clock: Callable[[], float] = time.monotonic) -> dict[str, Any]:
@@ -71,7 +57,7 @@ def _opener(url: str, left: Callable[[], float]) -> OpenerDirector:
     # Without the handlers of errors and redirects: what is not 200 is told by its status, and followed nowhere.
     opener.add_handler(_HTTP(left))
     opener.add_handler(_HTTPS(left))
-    if not _is_loopback(urlsplit(url).hostname or ""):
+    if not is_loopback(urlsplit(url).hostname or ""):
         opener.add_handler(ProxyHandler())  # as the environment says
     return opener
 
@@ -126,12 +112,3 @@ class _Timed(RawIOBase):
     def close(self) -> None:
         self._source.close()
         super().close()
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -19,9 +19,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from asgisec._wire.url import is_safe_url
 from asgisec.errors import ConfigError, KeysUnavailable
 from asgisec.events import SecurityEvent, emit
-from asgisec.tokens._fetch import fetch_json, is_safe_url
+from asgisec.tokens._fetch import fetch_json
 from asgisec.tokens._flight import Flights, landed
 from asgisec.tokens._jwk import BadKey, from_jwk
 from asgisec.tokens._options import seconds

@@ -151,6 +151,10 @@ BAD: dict[str, tuple[Any, str]] = {
         lambda: bearer_auth(resource_metadata="http://api.example.com/x"),
         "BearerAuth(resource_metadata=) got 'http://api.example.com/x': write an https URL",
     ),
+    "metadata in clear of a host that only begins like this machine": (
+        lambda: bearer_auth(resource_metadata="http://localhost.evil.example/x"),
+        "BearerAuth(resource_metadata=) got 'http://localhost.evil.example/x': write an https URL",
+    ),
     "metadata with a quote": (
         lambda: bearer_auth(resource_metadata='https://a/"x'),
         "BearerAuth(resource_metadata=) got 'https://a/\"x': write visible ASCII",
