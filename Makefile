@@ -12,7 +12,7 @@ VERSIONS := 3.12 3.13 3.14
 find_python = $(shell for python in $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python) python$(1); do \
   "$$python" -c 'pass' >/dev/null 2>&1 && echo "$$python" && break; done)
 
-.PHONY: demo serve test test-matrix test-cluster test-slow test-docs test-pythons lint format bench bench-quick soak compare docs docs-serve wheel clean
+.PHONY: demo serve test test-matrix test-cluster test-slow test-docs test-pythons lint format bench bench-quick soak compare mutants docs docs-serve wheel clean
 
 demo: $(VENV)/demo.installed
 	$(BIN)/python -m examples.demo
@@ -67,6 +67,10 @@ bench-quick: $(VENV)/bench.installed
 	$(BIN)/python -m bench --rounds 6 --imports 3 --no-write
 
 # NO_MKDOCS_2_WARNING: the theme's advertisement for its successor.
+# About an hour on two cores the first time; afterwards what changed.
+mutants: $(VENV)/mutation.installed
+	$(BIN)/python -m tests.mutation $(PARTS)
+
 docs: $(VENV)/docs.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 	@echo "the documentation is in site/index.html"
@@ -79,7 +83,7 @@ wheel: $(VENV)/test.installed
 	$(BIN)/python -m build
 
 clean:
-	rm -rf .venv .venv-* dist site .coverage .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv .venv-* dist site .mutants .coverage .hypothesis .mypy_cache .ruff_cache
 
 # One stamp per dependency group: `make demo` does not wait for the linters.
 $(VENV)/%.installed: pyproject.toml

@@ -1,0 +1,67 @@
+"""What is argued of mutants is about code that is there, and an argument covers no more than it says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.__main__ import ROOT, Argued, Mutant, argued, counted, mutant_of, recorded
+from tests.mutation.parts import PARTS
+
+_DIFF = """--- asgisec/stack.py
++++ asgisec/stack.py
+@@ -1,3 +1,3 @@
+ def f(a):
+-    return a < 1
++    return a <= 1
+"""
+
+
+def files_of(part: str) -> list[Path]:
+    return [path for pattern in PARTS[part].files for path in ROOT.glob(pattern)]
+
+
+@pytest.mark.parametrize("reason", argued(), ids=lambda reason: reason.was)
+def test_what_is_argued_is_still_there(reason: Argued) -> None:
+    lines = [line.strip() for part in PARTS for path in files_of(part) for line in path.read_text("utf-8").splitlines()]
+    assert any(re.fullmatch(reason.was, line) for line in lines)
+    assert reason.why.endswith(".")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_a_part_names_is_there(part: str) -> None:
+    assert files_of(part)
+    assert [name for name in (*PARTS[part].tests, *PARTS[part].wider) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("label", "function"),
+    [
+        ("asgisec.stack.x_refuse__mutmut_3", "asgisec.stack.refuse"),
+        ("asgisec._plan.x__defines__mutmut_12", "asgisec._plan._defines"),
+        ("asgisec._plan.xǁPlanǁ__init____mutmut_1", "asgisec._plan.Plan.__init__"),
+    ],
+)
+def test_a_mutant_is_known_by_what_it_changes(label: str, function: str) -> None:
+    assert mutant_of(label, _DIFF) == Mutant(function, "return a < 1", "return a <= 1")
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "covered"),
+    [
+        ("return a < 1", "return a <= 1", True),
+        (".*", ".*", True),
+        ("return a", "return a <= 1", False),
+        ("return a < 1", "return a", False),
+    ],
+)
+def test_an_argument_covers_whole_lines(was: str, becomes: str, *, covered: bool) -> None:
+    mutant = mutant_of("asgisec.stack.x_f__mutmut_1", _DIFF)
+    assert Argued("asgisec.*", was, becomes, "Because.").covers(mutant) is covered
+    assert not Argued("asgisec._plan.*", was, becomes, "Because.").covers(mutant)
+
+
+def test_what_was_found_is_counted() -> None:
+    verdicts = {"a": "killed", "b": "survived", "c": "killed"}
+    assert counted(verdicts, 1) == {"mutants": 3, "killed": 2, "survived": 1, "argued": 1}
+    assert set(recorded()) <= set(PARTS)
