@@ -9,10 +9,10 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from asgisec._wire.scopes import is_scope, spellings
+from asgisec._wire.scopes import covers, is_scope, spellings
 from asgisec.errors import ConfigError
 
-__all__ = ["GrantedScopes", "ScopePolicy", "check_known", "check_scopes"]
+__all__ = ["GrantedScopes", "ScopePolicy", "check_known", "check_scopes", "covers"]
 
 
 class GrantedScopes(frozenset[str]):
