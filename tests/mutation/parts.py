@@ -6,7 +6,7 @@ wrong. What survives those is put to wider tests.
 
 from dataclasses import dataclass
 
-__all__ = ["PARTS", "Part"]
+__all__ = ["PARTS", "SCRIPTS", "Part", "Script"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,19 @@ class Part:
     deselected: tuple[str, ...]
     wider: tuple[str, ...]
     wider_deselected: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Script:
+    """The tests of a Lua script.
+
+    Args:
+        tests: What runs for every mutant.
+        chosen: An expression of words in their names.
+    """
+
+    tests: tuple[str, ...]
+    chosen: str = "valkey"
 
 
 PARTS = {
@@ -74,16 +87,22 @@ PARTS = {
             "spellings",
             "whatever",
             "assertions",
-            "memory",
+            "redis",
+            "scripts",
+            "short_and_expires",
+            "a_server",
+            "four_applications",
+            "fill_the_memory",
             "frameworks",
             "two_guards",
         ),
         wider=(
+            "tests/policies/rate_limit",
+            "tests/stores/test_rate_limits.py",
             "tests/stores/test_rate_limits_model.py",
             "tests/test_events.py",
-            "tests/policies/rate_limit/test_keys.py",
         ),
-        wider_deselected=("valkey",),
+        wider_deselected=("valkey", "example", "frameworks", "two_guards", "fill_the_memory"),
     ),
     "tokens": Part(
         files=("asgisec/tokens/*.py",),
@@ -105,4 +124,27 @@ PARTS = {
             "sockets",
         ),
     ),
+}
+
+_RATE_LIMITS = Script(("tests/stores/test_rate_limits.py",), "valkey or scripts or redis")
+_LOGINS = Script(("tests/stores/test_logins.py", "tests/stores/test_logins_alike.py"))
+_KEYS = Script(("tests/stores/test_api_key_store.py",))
+
+SCRIPTS = {
+    "change.lua": Script(("tests/stores/test_refresh_families.py", "tests/stores/test_api_key_store.py")),
+    "count.lua": _KEYS,
+    "deny.lua": Script(("tests/stores/test_denylist.py",)),
+    "enlist.lua": Script(("tests/stores/test_refresh_families.py",)),
+    "lease.lua": Script(("tests/stores/test_leases.py",)),
+    "login_attempt.lua": _LOGINS,
+    "login_settle.lua": _LOGINS,
+    "put.lua": Script(("tests/stores/test_refresh_families.py", "tests/stores/test_api_key_store.py")),
+    "rate_limits/begin.lua": _RATE_LIMITS,
+    "rate_limits/counters.lua": _RATE_LIMITS,
+    "rate_limits/fixed-window.lua": _RATE_LIMITS,
+    "rate_limits/gcra.lua": _RATE_LIMITS,
+    "rate_limits/logs.lua": _RATE_LIMITS,
+    "rate_limits/moving-window.lua": _RATE_LIMITS,
+    "rate_limits/sliding-window-counter.lua": _RATE_LIMITS,
+    "rotate.lua": Script(("tests/stores/test_refresh_families.py",)),
 }

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation.__main__ import ROOT, Argued, Mutant, argued, counted, mutant_of, recorded
-from tests.mutation.parts import PARTS
+from tests.mutation.argued import ROOT, Argued, Mutant, argued, counted, recorded
+from tests.mutation.modules import mutant_of
+from tests.mutation.parts import PARTS, SCRIPTS
+from tests.mutation.scripts import LUA, mutants_of
 
 _DIFF = """--- asgisec/stack.py
 +++ asgisec/stack.py
@@ -25,8 +27,9 @@ def files_of(part: str) -> list[Path]:
 
 @cache
 def functions() -> list[tuple[str, list[str]]]:
-    """Return the full name and the lines of each function that is mutated."""
-    found = []
+    """Return the full name and the lines of each function that is mutated, and those of scripts."""
+    scripts = {f"{LUA}/{name}": (ROOT / LUA / name).read_text("utf-8") for name in SCRIPTS}
+    found = [(name, [line.strip() for line in text.splitlines()]) for name, text in scripts.items()]
     for path in (path for part in PARTS for path in files_of(part)):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         text = path.read_text("utf-8")
@@ -83,7 +86,34 @@ def test_an_argument_covers_whole_lines(was: str, becomes: str, *, covered: bool
     assert not Argued("asgisec._plan.*", was, becomes, "Because.").covers(mutant)
 
 
+def test_each_script_is_mutated_and_has_its_tests() -> None:
+    there = {path.relative_to(ROOT / LUA).as_posix() for path in (ROOT / LUA).rglob("*.lua")}
+    assert set(SCRIPTS) == there
+    assert [name for script in SCRIPTS.values() for name in script.tests if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "becomes"),
+    [
+        ("if a < b then", ["if a <= b then"]),
+        ("if not a and b >= c then", ["if  a and b >= c then", "if not a or b >= c then", "if not a and b > c then"]),
+        ("wait = math.max(left, 64)", ["wait = math.min(left, 64)", "wait = math.max(left, (64 + 1))"]),
+        ("at = now - 1e-6", ["at = now + 1e-6", "at = now - (1e-6 + 1)"]),
+        ("last = entry(key, -1)", ["last = entry(key, -(1 + 1))"]),
+        ("call('LPOP', key)", [""]),
+        ("local kept = call('GET', 'a < 1 - 2')  -- 1 < 2", []),
+        ("-- Nothing is 0.", []),
+    ],
+)
+def test_a_script_is_changed_in_one_place(line: str, becomes: list[str]) -> None:
+    found = list(mutants_of("a.lua", f"local a = b\n  {line}\n"))
+    assert [mutant for mutant, _ in found] == [Mutant(f"{LUA}/a.lua", line, each) for each in becomes]
+    assert [text for _, text in found] == [
+        f"local a = b\n  {each}\n" if each else "local a = b\n\n" for each in becomes
+    ]
+
+
 def test_what_was_found_is_counted() -> None:
     verdicts = {"a": "killed", "b": "survived", "c": "killed"}
     assert counted(verdicts, 1) == {"mutants": 3, "killed": 2, "survived": 1, "argued": 1}
-    assert set(recorded()) <= set(PARTS)
+    assert set(recorded()) <= {*PARTS, "scripts"}

@@ -52,18 +52,25 @@ async def test_limits_as_the_limits_package_writes_them(limits: list[Any], writt
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("limits", "options", "message"),
     [
-        ({"limits": ["often"]}, "write limits such as"),
-        ({"limits": ["0/minute"]}, "allow at least one request"),
-        ({"limits": [5]}, "write limits such as"),
-        ({"store": object()}, "write a store, such as open_store"),
-        ({"strategy": "token-bucket"}, "write one of fixed-window, gcra, moving-window, sliding-window-counter"),
-        ({"on_store_error": "ignore"}, "write one of allow, deny, local"),
+        (["often"], {}, r"RateLimiter\(\*limits\) got 'often': write limits such as"),
+        (["0/minute"], {}, r"RateLimiter\(\*limits\) .*allow at least one request"),
+        ([5], {}, r"RateLimiter\(\*limits\) got 5: write limits such as"),
+        (["5/minute"], {"store": object()}, r"RateLimiter\(store=\) .*write a store, such as open_store"),
+        (
+            ["5/minute"],
+            {"strategy": "token-bucket"},
+            r"RateLimiter\(strategy=\) .*write one of fixed-window, gcra, moving-window, sliding-window-counter",
+        ),
+        (
+            ["5/minute"],
+            {"on_store_error": "ignore"},
+            r"RateLimiter\(on_store_error=\) .*write one of allow, deny, local",
+        ),
     ],
 )
-def test_a_wrong_option_is_a_config_error(options: dict[str, Any], message: str) -> None:
-    limits = options.pop("limits", ["5/minute"])
+def test_a_wrong_option_is_a_config_error(limits: list[Any], options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         RateLimiter(*limits, **options)
 
