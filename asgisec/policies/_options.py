@@ -44,7 +44,8 @@ def field_value(option: str, value: object) -> bytes:
 
 def seconds(option: str, value: object) -> int:
     """Return a duration in whole seconds, given as such or as a `timedelta`."""
-    if isinstance(value, timedelta):
+    # The fraction is not cut off: half a second of HSTS would become none.
+    if isinstance(value, timedelta) and not value.microseconds:
         value = int(value.total_seconds())
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ConfigError(option, value, "write seconds as a whole number of 0 or more, or a timedelta")

@@ -235,6 +235,11 @@ INVALID: dict[str, Row] = {
     ),
     "a negative age": (CORS, {"max_age": -1}, "CORS(max_age=) got -1: write seconds"),
     "a negative timedelta": (CORS, {"max_age": timedelta(days=-1)}, "CORS(max_age=) got -86400: write seconds"),
+    "part of a second": (
+        HSTS,
+        {"max_age": timedelta(milliseconds=500)},
+        "HSTS(max_age=) got datetime.timedelta(microseconds=500000): write seconds as a whole number",
+    ),
     "an age in text": (CORS, {"max_age": "600"}, "CORS(max_age=) got '600': write seconds"),
     "an age with fractions": (CORS, {"max_age": 0.5}, "CORS(max_age=) got 0.5: write seconds"),
     "an age that is a bool": (CORS, {"max_age": True}, "CORS(max_age=) got True: write seconds"),
