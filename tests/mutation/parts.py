@@ -102,7 +102,7 @@ PARTS = {
             "tests/stores/test_rate_limits_model.py",
             "tests/test_events.py",
         ),
-        wider_deselected=("valkey", "frameworks"),
+        wider_deselected=("valkey", "frameworks", "frozen", "unrelated_route", "late_answers", "any_text"),
     ),
     "tokens": Part(
         files=("asgisec/tokens/*.py",),
