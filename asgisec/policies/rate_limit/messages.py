@@ -91,7 +91,7 @@ class _Window:
     def admits(self, now: float) -> bool:
         """Tell whether one more fits."""
         times = self._times
-        return len(times) < (times.maxlen or 0) or now - times[0] >= self._length
+        return len(times) != times.maxlen or now - times[0] >= self._length
 
     def add(self, now: float) -> None:
         """Count one more."""

@@ -184,15 +184,14 @@ class RateLimit(Policy):
 
     def wrap_receive(self, exchange: Exchange, receive: Receive) -> Receive:
         """Count the messages of a WebSocket."""
-        if self.messages is None or exchange.scope["type"] != "websocket":
+        if exchange.scope["type"] != "websocket":
             return receive
         return Messages(self.messages, self.clock, self, exchange, receive).read
 
     def on_end(self, exchange: Exchange, error: BaseException | None) -> Awaitable[None] | None:
         """Give back the place that the request took."""
-        places = self._places
-        held = None if places is None else exchange.memo.pop(places, None)
-        return None if places is None or held is None else places.give_back(held)
+        held = exchange.memo.pop(self._places, None)
+        return None if self._places is None or held is None else self._places.give_back(held)
 
     def on_response(self, exchange: Exchange, headers: "list[Pair]") -> None:
         """Tell the client where it stands."""

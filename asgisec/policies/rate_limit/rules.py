@@ -128,7 +128,7 @@ class Rules:
     def _of(self, path: str) -> Iterator[int]:
         yield from self._exact.get(path, ())
         if self._below is not None:
-            yield from self._below.of(f"{path.rstrip('/')}/")
+            yield from self._below.of(f"{path}/")
 
 
 class _Beginnings:
@@ -172,9 +172,8 @@ def readings(scope: Mapping[str, Any]) -> Iterable[str]:
         # Some servers pass a target in absolute form (RFC 9112 section 3.2.2) on as the path. Quart takes its path out.
         with suppress(ValueError):
             read.add(urlparse(path).path)
-    for prefix in {root, root.rstrip("/")} - {""}:
-        # Starlette cuts the root off at a slash, Quart and Django anywhere, Litestar wherever it finds it.
-        read |= {each.removeprefix(prefix) for each in read} | {each.split(prefix, 1)[-1] for each in read}
+    # Starlette cuts the root off at a slash, Quart and Django anywhere, Litestar where it finds it first.
+    read |= {each.split(prefix, 1)[-1] for each in read for prefix in {root, root.rstrip("/")} - {""}}
     # Static files are looked up by a path without dots in it.
     read |= {normpath(each) for each in read if "/." in each}
     return {_normal(each) for each in read}
@@ -182,7 +181,7 @@ def readings(scope: Mapping[str, Any]) -> Iterable[str]:
 
 def _as_written(scope: Mapping[str, Any]) -> Iterable[str]:
     """Return the path below the root, and below where Litestar finds the root, which is anywhere."""
-    path, root = path_below_root(scope), scope.get("root_path", "")
+    path, root = path_below_root(scope), scope.get("root_path")
     return {path, "/" + scope["path"].split(root, 1)[-1].lstrip("/")} if root else (path,)
 
 
@@ -192,7 +191,7 @@ def _normal(path: str) -> str:
 
 
 def _is_path(path: str) -> bool:
-    exact = path.removesuffix(_BELOW) if path.endswith(_BELOW) else path
+    exact = path.removesuffix(_BELOW)
     # Neither a parameter is a path, nor a query; and what is encoded would be compared with what is not.
     wrong = not path.startswith("/") or not path.isprintable() or any(sign in exact for sign in "*?#{}<>%")
     return not wrong and not _ODD.search(path)

@@ -57,6 +57,5 @@ def _forwards(exchange: "Exchange") -> bool:
         return False
     # The left end is who asked first, as far as anybody says: a client behind proxies that are named is that itself.
     first = address_of(chain.partition(b",")[0][:_LONGEST].decode("latin-1"))
-    peer = (exchange.scope.get("client") or ("",))[0] or ""
-    client = address_of(peer[:_LONGEST])
+    client = address_of((exchange.client or "")[:_LONGEST])
     return first is not None and first != client and (client is None or not client.is_global)

@@ -39,6 +39,8 @@ def matches(rule: Rule, path: str, method: str = "POST", kind: str = "http", roo
         pytest.param("/api/api/auth/token", "/api/api", id="a root of two parts"),
         pytest.param("/apiauth/token", "/api", id="a root cut off within a part"),
         pytest.param("/other/api/auth/token", "/api", id="a root cut off where it stands"),
+        pytest.param("/auth/token", "/auth", id="without its root, which looks like the path's own beginning"),
+        pytest.param("/auth/auth/token", "/auth", id="a root that is cut off once"),
         pytest.param("http://api.example.com/api/auth/token", "/api", id="absolute form, with its root"),
     ],
 )
@@ -50,11 +52,14 @@ def test_every_spelling_counts(path: str, root: str) -> None:
     ("path", "root"),
     [
         pytest.param("/auth/tokens", "", id="a longer path"),
+        pytest.param("/auth/tokenX/", "", id="a longer path, with a slash at its end"),
         pytest.param("/auth/token/x", "", id="a path below"),
+        pytest.param("//x/auth/token", "", id="two slashes at the start, which make no absolute form of a path"),
         pytest.param("/auth", "", id="a path above"),
         pytest.param("/Auth/token", "", id="in capitals: every framework tells them apart"),
         pytest.param("/auth/%74oken", "", id="encoded twice: nobody decodes twice"),
         pytest.param("/api/auth/token", "", id="with a root that is none"),
+        pytest.param("/api/auth/token", "/apiX", id="with a root that is another"),
         pytest.param("http://[/auth/token", "", id="no URL"),
         pytest.param("", "", id="empty"),
         pytest.param("*", "", id="of OPTIONS alone"),
@@ -62,6 +67,15 @@ def test_every_spelling_counts(path: str, root: str) -> None:
 )
 def test_other_paths_do_not(path: str, root: str) -> None:
     assert not matches(TOKEN, path, root=root)
+
+
+@pytest.mark.parametrize("without", [{}, {"root_path"}])
+def test_what_has_one_spelling_is_read_as_it_is(without: set[str]) -> None:
+    """Almost all requests: no text is made for them."""
+    scope = {name: value for name, value in scope_of(path="/auth/token").items() if name not in without}
+    (read,) = readings(scope)
+    assert read is scope["path"]
+    assert Rules([TOKEN]).matching({**scope, "path": "/auth/token/"})[0] == (0,)
 
 
 @given(st.text("/.ab\n", max_size=12), st.sampled_from(["", "/a", "/a/", "/a/b"]))
@@ -80,6 +94,7 @@ def test_a_spelling_is_read_whatever_it_is(path: str, root: str) -> None:
         ("/admin//users/7/", True),
         ("/x/../admin/users", True),
         ("/administrator", False),
+        ("/admin ", False),
         ("/", False),
         ("/x/admin/users", False),
     ],
@@ -113,6 +128,7 @@ def test_the_root_is_a_path() -> None:
     rule = Rule("/", limits="5/minute")
     assert matches(rule, "/")
     assert matches(rule, "/api", root="/api")
+    assert matches(rule, "/api", root="/api/")
     assert not matches(rule, "/a")
 
 
@@ -132,6 +148,7 @@ def test_a_tuple_is_one_rule() -> None:
         ({"post"}, "POST", "http", True),
         ({"POST"}, "GET", "http", False),
         ({"POST"}, "OPTIONS", "http", False),
+        ({"POST"}, "HEAD", "http", False),
         ({"GET"}, "HEAD", "http", True),
         ({"HEAD"}, "GET", "http", False),
         ({"GET"}, "GET", "websocket", False),
@@ -180,10 +197,12 @@ def test_general_limits_are_overridden_for_the_path_as_written_only(path: str, *
         ("/files/api/auth/token", "/api", True),
         ("/files/api//auth/token", "/api/", True),
         ("/files/auth/token", "/", False),
+        ("/api/X-rays/7", "/api", False),
     ],
 )
 def test_a_root_is_no_other_spelling(path: str, root: str, *, general: bool) -> None:
-    rules = [Rule("/bulk", limits="5/minute", override=True), Rule(["/files/*"], limits="5/minute", override=True)]
+    paths: list[Any] = ["/bulk", ["/files/*", "/X-rays/*"]]
+    rules = [Rule(path, limits="5/minute", override=True) for path in paths]
     assert Rules(rules).matching(scope_of(path=path, root_path=root))[1] is general
 
 
@@ -246,6 +265,11 @@ _PATH = "write an exact path such as '/auth/token', or one that ends in '/*' for
             id="two words",
         ),
         pytest.param(
+            {"path": "/a", "methods": ["P\xd6ST"]},
+            "Rule(methods=) got 'P\xd6ST': write a method such as 'POST', or 'WEBSOCKET'",
+            id="a method in another script",
+        ),
+        pytest.param(
             {"path": "/a", "override": "false"},
             "Rule(override=) got 'false': write True or False",
             id="a word for a bool",
@@ -278,7 +302,7 @@ def test_what_is_no_rule(options: dict[str, Any], message: str) -> None:
     assert str(raised.value) == message
 
 
-@pytest.mark.parametrize("path", ["/a", "/a/", "/a/*", "/*", "/", "/a b", "/a.b/-_~", ["/a", "/b/*"]])
+@pytest.mark.parametrize("path", ["/a", "/a/", "/a/*", "/*", "/", "/a b", "/a.b/-_~", "/X", ["/a", "/b/*"]])
 def test_what_is_a_path(path: str | Sequence[str]) -> None:
     assert Rule(path, limits="5/minute").path == (path if isinstance(path, str) else tuple(path))
 
