@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from asgisec import Exchange, Policy, RateLimit, SecurityEvent, SecurityMiddleware
-from asgisec.errors import ConfigError, StoreUnavailable
+from asgisec.errors import StoreUnavailable
 from asgisec.policies.rate_limit import concurrency, outage
 from asgisec.policies.rate_limit.concurrency import Places
 from asgisec.stores import MemoryStore, RedisStore
@@ -364,16 +364,6 @@ def test_a_store_that_raises_at_once() -> None:
     assert request(SecurityMiddleware(answering(), refusing)).status == 503
     limits = RateLimit("1/minute", store=store, on_store_error="deny")
     assert request(SecurityMiddleware(answering(), limits)).status == 503
-
-
-def test_a_store_that_keeps_no_places() -> None:
-    class Counting:
-        def spending(self, *what: Any) -> None: ...
-
-    store: Any = Counting()
-    with pytest.raises(ConfigError, match=r"write a MemoryStore or a RedisStore"):
-        RateLimit(max_concurrent=1, store=store)
-    RateLimit("1/minute", store=store)
 
 
 def test_rehearsal() -> None:
