@@ -12,6 +12,7 @@ through tell where their client stands.
 import sys
 from collections.abc import Callable
 from inspect import Parameter, Signature
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal
 
 from asgisec._connection import exchange_of, scope_of
@@ -83,9 +84,7 @@ class RateLimitGuard:
             raise ConfigError("RateLimitGuard(*limits)", limits, "name at least one limit, such as '5/minute'")
         general = amounts("RateLimitGuard(*limits)", limits)
         called = "" if name is None else a_name("RateLimitGuard(name=)", name)
-        # The same in every process that runs this code, and one even where a guard is made anew for each request.
-        frame = sys._getframe(1)  # noqa: SLF001 - there is no public name for it
-        place = called or f"{frame.f_globals.get('__name__')}:{frame.f_lineno}"
+        place = called or _place(sys._getframe(1))  # noqa: SLF001 - there is no public name for it
         self._judge = Judge(
             "RateLimitGuard",
             Group(f"guard {place} ", called, general),
@@ -129,6 +128,11 @@ class RateLimitGuard:
         if not self.dry_run:
             refusal.reported = True
             raise refusal
+
+
+def _place(frame: FrameType) -> str:
+    # The same in every process that runs this code, and one even where a guard is made anew for each request.
+    return f"{frame.f_globals.get('__name__')}:{frame.f_lineno}"
 
 
 def _plain(scope: "MutableMapping[str, Any]") -> dict[str, Any]:

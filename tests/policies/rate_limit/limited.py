@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 import http_sf
 
-from asgisec import RateLimit, SecurityEvent, SecurityMiddleware
+from asgisec import RateLimit, RateLimitGuard, SecurityEvent, SecurityMiddleware
+from asgisec.errors import RateLimitExceeded
 from asgisec.stores import MemoryStore
-from tests.asgi import App, Recorded, answering
+from tests.asgi import App, Message, Recorded, answering, scope_of
 
 
 @dataclass
@@ -55,3 +57,18 @@ def fields(answer: Recorded, name: str) -> dict[str, dict[str, Any]]:
 def left(answer: Recorded) -> dict[str, int]:
     """Return how much of each limit is left."""
     return {name: item["r"] for name, item in fields(answer, "ratelimit").items()}
+
+
+async def refused(guard: RateLimitGuard, scope: Message) -> RateLimitExceeded | None:
+    """Return what a guard raises, where it is one too many."""
+    try:
+        await guard(scope)
+    except RateLimitExceeded as error:
+        return error
+    return None
+
+
+def by_hand(guard: RateLimitGuard, **extra: Any) -> str | None:
+    """Return why a guard refuses."""
+    error = anyio.run(refused, guard, scope_of(**extra))
+    return None if error is None else error.reason

@@ -22,7 +22,7 @@ from asgisec import Exchange, RateLimitGuard, RequestID, SecurityEvent, Security
 from asgisec.errors import ConfigError, LimitUndecided, RateLimitExceeded
 from asgisec.stores import MemoryStore
 from tests.asgi import App, Message, Recorded, answering, request, scope_of, websocket
-from tests.policies.rate_limit.limited import Clock, fields, left
+from tests.policies.rate_limit.limited import Clock, by_hand, fields, left, refused
 
 
 def at_one_o_clock() -> MemoryStore:
@@ -35,14 +35,6 @@ def asking(guard: RateLimitGuard) -> App:
         await answering()(scope, receive, send)
 
     return app
-
-
-async def refused(guard: RateLimitGuard, scope: Message) -> RateLimitExceeded | None:
-    try:
-        await guard(scope)
-    except RateLimitExceeded as error:
-        return error
-    return None
 
 
 def test_without_a_pass() -> None:
@@ -150,28 +142,7 @@ def test_a_function_that_fails_lets_nobody_pass() -> None:
     assert answer.status == 500
     assert isinstance(request(asking(guard)).error, LimitUndecided)
     users = ["ada", "bob", "ada"]
-    assert [_by_hand(guard, path_params={"user": user}) for user in users] == [None, None, "rate_limit"]
-
-
-def _by_hand(guard: RateLimitGuard, **extra: Any) -> str | None:
-    error = anyio.run(refused, guard, scope_of(**extra))
-    return None if error is None else error.reason
-
-
-def _two(store: MemoryStore, **options: Any) -> tuple[RateLimitGuard, RateLimitGuard]:
-    first = RateLimitGuard("1/minute", store=store, **options)
-    return first, RateLimitGuard("1/minute", store=store, **options)
-
-
-def test_two_guards_are_two_counts_and_one_is_one() -> None:
-    first, second = _two(MemoryStore())
-    assert [_by_hand(guard) for guard in (first, second, first)] == [None, None, "rate_limit"]
-    assert _by_hand(first, path="/elsewhere") == "rate_limit"
-    # Of one name, they are one; and so is what is made anew for each request.
-    first, second = _two(MemoryStore(), name="login")
-    assert [_by_hand(guard) for guard in (first, second)] == [None, "rate_limit"]
-    store = MemoryStore()
-    assert [_by_hand(RateLimitGuard("1/minute", store=store)) for _ in range(2)] == [None, "rate_limit"]
+    assert [by_hand(guard, path_params={"user": user}) for user in users] == [None, None, "rate_limit"]
 
 
 def test_what_it_closes() -> None:
