@@ -1,14 +1,17 @@
 """Applications with limits, a clock that stands still until it is told to go on, and the headers read by others."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import http_sf
 
 from asgisec import RateLimit, RateLimitGuard, SecurityEvent, SecurityMiddleware
 from asgisec.errors import RateLimitExceeded
 from asgisec.stores import MemoryStore
+from asgisec.stores.protocols import Bucket, Decision
 from tests.asgi import App, Message, Recorded, answering, scope_of
 
 
@@ -72,3 +75,27 @@ def by_hand(guard: RateLimitGuard, **extra: Any) -> str | None:
     """Return why a guard refuses."""
     error = anyio.run(refused, guard, scope_of(**extra))
     return None if error is None else error.reason
+
+
+class Later(MemoryStore):
+    """A store that answers later, as one over a network does."""
+
+    def spending(self, buckets: Sequence[Bucket], strategy: str) -> Any:
+        spend = super().spending(buckets, strategy)
+
+        async def spent(identity: str, cost: int) -> Decision:
+            await anyio.lowlevel.checkpoint()
+            return spend(identity, cost)
+
+        return spent
+
+    def lease(self, identity: str, name: str, holder: str, places: int, seconds: float) -> Any:
+        return _later(super().lease(identity, name, holder, places, seconds))
+
+    def release(self, identity: str, name: str, holder: str) -> Any:
+        return _later(super().release(identity, name, holder))
+
+
+async def _later(answer: Any) -> Any:
+    await anyio.lowlevel.checkpoint()
+    return answer

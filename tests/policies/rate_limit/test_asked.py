@@ -126,8 +126,10 @@ def test_the_guard(backend: str) -> None:
             await guard(_request("gold"))
         with pytest.raises(RateLimitExceeded):
             await guard(_request("gold"))
-        with pytest.raises(LimitUndecided):
+        with pytest.raises(LimitUndecided) as raised:
             await RateLimitGuard("1/minute", key=failing)(_request("ada"))
+        assert raised.value.reason == "limit_key"
+        assert isinstance(raised.value.__cause__, LookupError)
 
     anyio.run(main, backend=backend)
 

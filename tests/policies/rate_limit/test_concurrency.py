@@ -123,10 +123,12 @@ def test_places_beside_limits() -> None:
     }
 
 
-@pytest.mark.parametrize("headers", ["legacy", None])
-def test_the_older_headers_know_no_places(headers: Any) -> None:
+@pytest.mark.parametrize(
+    ("headers", "names"), [("both", ["ratelimit-policy", "ratelimit"]), ("legacy", []), (None, [])]
+)
+def test_the_older_headers_know_no_places(headers: Any, names: list[str]) -> None:
     answer = request(SecurityMiddleware(answering(), RateLimit(max_concurrent=3, headers=headers)))
-    assert [name for name, _ in answer.headers if "ratelimit" in name] == []
+    assert [name for name, _ in answer.headers if "ratelimit" in name] == names
 
 
 async def _fails(scope: Message, receive: Any, send: Any) -> None:

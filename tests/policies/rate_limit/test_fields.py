@@ -63,6 +63,13 @@ def test_what_they_say_of_a_refused_request() -> None:
     assert fields(refused, "ratelimit-policy") == fields(request(made.app), "ratelimit-policy")
 
 
+def test_to_come_back_within_a_second_is_said_as_one() -> None:
+    made = limited("1/second")
+    request(made.app)
+    made.clock.now += 0.5
+    assert request(made.app).values("retry-after") == ["1"]
+
+
 def test_the_older_ones_speak_of_the_tightest() -> None:
     made = limited("5/hour", "2/minute", headers="legacy")
     made.clock.now += 0.5

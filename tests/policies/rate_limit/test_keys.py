@@ -39,6 +39,8 @@ def person(scheme: str = "bearer", credential: str | None = "key-1") -> object:
         pytest.param("", "client:unknown", id="empty"),
         pytest.param("unix:/run/app.sock", "client:unknown", id="a Unix socket"),
         pytest.param("testclient", "client:unknown", id="a word"),
+        pytest.param("192.0.2.7:_" + "p" * 53, "client:192.0.2.7", id="as long as an address may be"),
+        pytest.param("192.0.2.7:_" + "p" * 54, "client:unknown", id="longer"),
         pytest.param("192.0.2.7\n", "client:unknown", id="a line feed"),
         pytest.param("a" * 100_000, "client:unknown", id="long"),
     ],

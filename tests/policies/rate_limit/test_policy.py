@@ -309,6 +309,13 @@ def test_costs() -> None:
     ]
 
 
+def test_only_what_a_request_is_over_is_named() -> None:
+    made = limited("2/minute", "4/hour", cost=2)
+    assert statuses(made, 1) == [200]
+    refused = request(made.app)
+    assert json.loads(refused.body)["violated-policies"] == ["2/minute"], "of the other just enough is left"
+
+
 @pytest.mark.parametrize("cost", ["b", "f" * 400, "f" * 4000])
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_cost_above_the_limit_is_refused_and_spends_nothing(strategy: str, cost: str) -> None:
@@ -364,6 +371,9 @@ def test_a_function_that_fails_lets_nobody_pass(
     assert [record.exc_info is not None for record in caplog.records if record.name == "asgisec.rate_limit"] == [
         True
     ] * 2
+    assert {record.getMessage() for record in caplog.records if record.name == "asgisec.rate_limit"} == {
+        f"a function that rate limits ask failed: {reason}"
+    }
 
 
 def test_an_exemption_that_says_something_else_exempts_nobody() -> None:
@@ -394,6 +404,7 @@ PREFLIGHT = [("host", "testserver"), ("origin", "https://app.example.com"), ("ac
 def test_preflights_count_apart() -> None:
     made = limited("2/minute")
     assert statuses(made, 3, method="OPTIONS", headers=PREFLIGHT) == [200, 200, 429]
+    assert statuses(made, 1, method="OPTIONS", headers=PREFLIGHT, client=("192.0.2.8", 1)) == [200]
     assert statuses(made, 3) == [200, 200, 429]
     # An OPTIONS of its own is a request like any other.
     assert statuses(made, 1, method="OPTIONS") == statuses(made, 1, headers=PREFLIGHT) == [429]
