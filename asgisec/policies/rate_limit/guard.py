@@ -22,7 +22,7 @@ from asgisec.policies._options import a_bool
 from asgisec.policies.rate_limit.amounts import amounts
 from asgisec.policies.rate_limit.judge import Group, Judge
 from asgisec.policies.rate_limit.keys import by_client
-from asgisec.policies.rate_limit.limiter import RateLimiter
+from asgisec.policies.rate_limit.limiter import limiter_of
 from asgisec.policies.rate_limit.options import a_name
 from asgisec.policies.rate_limit.unnamed import UnnamedProxy
 from asgisec.policy import Exchange
@@ -91,7 +91,7 @@ class RateLimitGuard:
             (),
             key=key,
             cost=cost,
-            limiter=RateLimiter(store=store, strategy=strategy, on_store_error=on_store_error),
+            limiter=limiter_of("RateLimitGuard", store=store, strategy=strategy, on_store_error=on_store_error),
             headers=headers,
         )
         self._limits = general

@@ -29,7 +29,7 @@ from asgisec.stores.protocols import Bucket, Closable, Decision, LimitStatus, Ra
 if TYPE_CHECKING:
     from limits import RateLimitItem
 
-__all__ = ["Decision", "LimitStatus", "RateLimiter"]
+__all__ = ["Decision", "LimitStatus", "RateLimiter", "limiter_of"]
 
 STRATEGIES = ("fixed-window", "gcra", "moving-window", "sliding-window-counter")
 _TOLD = ("limits_local", "limits_unchecked", "limits_shared")
@@ -175,3 +175,16 @@ class _Prepared(NamedTuple):
     spend: Spending
     compiled: tuple[Bucket, ...]
     locally: Callable[[str, int], Decision] | None
+
+
+def limiter_of(option: str, **options: Any) -> RateLimiter:
+    """Make a limiter of options that are another's, too: whoever wrote them finds those in an error.
+
+    Raises:
+        ConfigError: An option is wrong.
+    """
+    try:
+        return RateLimiter(**options)
+    except ConfigError as error:
+        written_as = error.option.replace("RateLimiter", option)
+        raise ConfigError(written_as, error.value, error.mend) from None

@@ -28,7 +28,7 @@ from asgisec.policies.rate_limit.amounts import amounts
 from asgisec.policies.rate_limit.concurrency import Places
 from asgisec.policies.rate_limit.judge import Group, Judge, Judged
 from asgisec.policies.rate_limit.keys import AFTER_AUTHENTICATION, by_api_key, by_client, by_principal, key_name
-from asgisec.policies.rate_limit.limiter import RateLimiter
+from asgisec.policies.rate_limit.limiter import limiter_of
 from asgisec.policies.rate_limit.messages import Messages, message_limits
 from asgisec.policies.rate_limit.options import a_clock, a_name
 from asgisec.policies.rate_limit.rules import Rule
@@ -121,7 +121,7 @@ class RateLimit(Policy):
         kept = called or key_name(key)
         crowd, together = (f"{each} concurrent".lstrip() for each in (called, kept))
         places = None if most is None else Places("RateLimit", crowd, most, store, on_store_error, together)
-        limiter = RateLimiter(store=store, strategy=strategy, on_store_error=on_store_error)
+        limiter = limiter_of("RateLimit", store=store, strategy=strategy, on_store_error=on_store_error)
         for option, value in {
             "limits": general,
             "rules": rules,

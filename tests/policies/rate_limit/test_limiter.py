@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from limits import RateLimitItemPerMinute, parse
 
-from asgisec import RateLimiter
+from asgisec import RateLimit, RateLimiter, RateLimitGuard
 from asgisec.errors import ConfigError, LimitUndecided
 from asgisec.policies.rate_limit import limiter as engine
 from asgisec.policies.rate_limit.limiter import STRATEGIES
@@ -73,6 +73,20 @@ async def test_limits_as_the_limits_package_writes_them(limits: list[Any], writt
 def test_a_wrong_option_is_a_config_error(limits: list[Any], options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         RateLimiter(*limits, **options)
+
+
+@pytest.mark.parametrize("made", [RateLimit, RateLimitGuard])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"store": "redis://:secret@host"}, r"store=\) got \(hidden\): write a store, such as open_store\(url\)"),
+        ({"strategy": "token-bucket"}, r"strategy=\) got 'token-bucket': write one of fixed-window, gcra, .*"),
+        ({"on_store_error": "ignore"}, r"on_store_error=\) got 'ignore': write one of allow, deny, local"),
+    ],
+)
+def test_whose_option_was_wrong_is_found_in_the_error(made: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{made.__name__}\({message}$"):
+        made("5/minute", **options)
 
 
 async def test_a_decision_is_as_true_as_it_says() -> None:
