@@ -381,7 +381,8 @@ def test_rehearsal() -> None:
     anyio.run(run)
 
 
-def test_an_exempt_request_takes_no_place() -> None:
+def test_an_exempt_request_takes_no_place(caplog: pytest.LogCaptureFixture) -> None:
     app = SecurityMiddleware(answering(), RateLimit(max_concurrent=1, exempt=["/health"]))
     assert request(app, path="/health").values("ratelimit") == []
     assert websocket(app, path="/health").status == 101
+    assert caplog.records == [], "so there is none to give back"

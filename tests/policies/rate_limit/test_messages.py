@@ -85,6 +85,7 @@ def test_so_many_that_their_times_cannot_be_kept() -> None:
         RateLimit(messages="10001/hour")
     mend = "allow at most 10000 messages, in a shorter time: '100/second'"
     assert str(raised.value) == f"RateLimit(messages=) got '10001/hour': {mend}"
+    RateLimit(messages="10000/hour")
 
 
 def test_who_swallows_the_refusal_gets_no_more() -> None:
@@ -95,6 +96,7 @@ def test_who_swallows_the_refusal_gets_no_more() -> None:
         for _ in range(3):
             with pytest.raises(RateLimitExceeded):
                 await receive()
+            made.clock.now += 3600
 
     made = limited(messages="1/minute", inner=gives_up)
     answer = websocket(made.app, incoming=[TEXT] * 5)
@@ -106,7 +108,7 @@ def test_rehearsal_says_it_once() -> None:
     made = limited(messages="1/minute", inner=echoing(), dry_run=True)
     assert said(websocket(made.app, incoming=[TEXT] * 5)) == 5
     assert made.reasons == ["message_rate"]
-    assert made.events[0].rehearsed
+    assert (made.events[0].policy, made.events[0].rehearsed) == ("RateLimit", True)
 
 
 def test_policies_outside_hear_of_it() -> None:

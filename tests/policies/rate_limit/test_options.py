@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from dataclasses import FrozenInstanceError
 from datetime import timedelta
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 from limits import RateLimitItemPerMinute, RateLimitItemPerSecond, parse
 
-from asgisec import Exchange, RateLimit, Rule, by_client, secure
+from asgisec import Exchange, RateLimit, Rule, by_api_key, by_client, secure
 from asgisec.errors import ConfigError
 from asgisec.middleware import RateLimitMiddleware
 from asgisec.policies.rate_limit.amounts import written
+from asgisec.stores import MemoryStore
 from tests.asgi import answering, request
 from tests.policies.rate_limit.limited import left
 
@@ -149,6 +151,31 @@ def test_a_rule_that_is_listed_twice() -> None:
 def test_rules_of_one_path_that_differ() -> None:
     rules = [Rule("/a", limits="1/minute"), Rule("/a", limits="2/minute"), Rule("/a", "1/minute", {"POST"})]
     assert RateLimit(rules=rules).rules == tuple(rules)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("rules", (Rule("/a", limits="1/minute"),)),
+        ("key", by_api_key),
+        ("store", MemoryStore()),
+        ("strategy", "gcra"),
+        ("cost", 2),
+        ("exempt", ("/health",)),
+        ("headers", "legacy"),
+        ("on_store_error", "deny"),
+        ("max_concurrent", 3),
+        ("messages", (parse("60/minute"),)),
+        ("name", "api"),
+        ("clock", time.time),
+        ("dry_run", True),
+    ],
+)
+def test_each_option_can_be_read_and_tells_policies_apart(option: str, value: Any) -> None:
+    policy = RateLimit("1/minute", **{option: value})
+    assert getattr(policy, option) == value
+    assert f", {option}={value!r}" in repr(policy)
+    assert policy != RateLimit("1/minute")
 
 
 def test_it_does_not_change_after_start() -> None:
