@@ -30,7 +30,7 @@ def refusing(verdict: Any = None) -> Policy:
     return made(on_request=lambda exchange: verdict or TooMuch())
 
 
-def limiting(by_itself: bool = True) -> Policy:
+def limiting(by_itself: bool = True, **members: Any) -> Policy:
     """Make a policy that refuses as soon as the application reads a body or a text."""
 
     def wrap_receive(exchange: Exchange, receive: Callable[[], Any]) -> Callable[[], Any]:
@@ -42,12 +42,12 @@ def limiting(by_itself: bool = True) -> Policy:
 
         return limited
 
-    policy = made(wrap_receive=wrap_receive)
+    policy = made(wrap_receive=wrap_receive, **members)
     return policy
 
 
-def saying(log: list[Any], label: str) -> Policy:
-    """Make a policy that tells the log which of its hooks ran."""
+def saying(log: list[Any], label: str, **members: Any) -> Policy:
+    """Make a policy that tells the log which of its hooks ran; `members` are further attributes, or hooks instead."""
 
     def on_response(exchange: Exchange, headers: Sequence[Any]) -> None:
         log.append(f"{label} on_response {exchange.status}")
@@ -59,12 +59,13 @@ def saying(log: list[Any], label: str) -> Policy:
         log.append(f"{label} wrap_receive")
         return receive
 
-    return made(
-        on_request=lambda exchange: log.append(f"{label} on_request"),
-        wrap_receive=wrap_receive,
-        on_response=on_response,
-        on_end=on_end,
-    )
+    hooks = {
+        "on_request": lambda exchange: log.append(f"{label} on_request"),
+        "wrap_receive": wrap_receive,
+        "on_response": on_response,
+        "on_end": on_end,
+    }
+    return made(**{**hooks, **members})
 
 
 def remade(policy: RateLimit, **options: Any) -> RateLimit:

@@ -80,6 +80,13 @@ def test_vary_is_merged(own: Headers, vary: bytes | None, added: list[str], expe
     assert request(SecurityMiddleware(answering(headers=own), *policies)).values("vary") == expected
 
 
+def test_a_policy_outside_sees_the_names_of_what_was_added_inside() -> None:
+    seen: list[bool] = []
+    outside = made(on_response=lambda exchange, headers: seen.extend(n in exchange.names for n in (b"vary", b"x-a")))
+    request(SecurityMiddleware(answering(), outside, constants((b"vary", b"Origin"), (b"x-a", b"1"))))
+    assert seen == [True, True]
+
+
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 @pytest.mark.parametrize(
     "name",

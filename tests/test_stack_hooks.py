@@ -1,6 +1,7 @@
 """Which hooks run when; `on_end` whatever happened."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,12 @@ async def _reading(scope: Message, receive: Any, send: Any) -> None:
     await receive()
 
 
+async def _reading_all_the_same(scope: Message, receive: Any, send: Any) -> None:
+    with suppress(TooMuch):
+        await receive()
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["may wait", "at once"])
 @pytest.mark.parametrize(
     ("app", "inner", "expected"),
     [
@@ -58,6 +65,12 @@ async def _reading(scope: Message, receive: Any, send: Any) -> None:
             id="refused inside while reading: the answer, then the end",
         ),
         pytest.param(
+            _reading_all_the_same,
+            [limiting()],
+            ["b on_response 413", "a on_response 413", "b on_end NoneType", "a on_end NoneType"],
+            id="refused inside, which the application hushed up",
+        ),
+        pytest.param(
             answering(),
             [made(on_end=_raising(ValueError()))],
             ["b on_response 200", "a on_response 200", "b on_end ValueError", "a on_end ValueError"],
@@ -65,11 +78,25 @@ async def _reading(scope: Message, receive: Any, send: Any) -> None:
         ),
     ],
 )
-def test_on_end_runs_innermost_first(app: App, inner: list[Policy], expected: list[str]) -> None:
+def test_on_end_runs_innermost_first(app: App, inner: list[Policy], expected: list[str], *, at_once: bool) -> None:
     log: list[str] = []
-    request(SecurityMiddleware(app, saying(log, "a"), saying(log, "b"), *inner))
+    request(SecurityMiddleware(app, *(saying(log, label, ends_at_once=at_once) for label in "ab"), *inner))
     entering = [f"{label} {hook}" for label in "ab" for hook in ("on_request", "wrap_receive")]
     assert log == entering + expected
+
+
+def test_who_refuses_while_the_application_reads_ends_before_its_refusal_is_sent() -> None:
+    log: list[str] = []
+    inner = limiting(on_end=lambda exchange, error: log.append(f"b on_end {type(error).__name__}"))
+    request(SecurityMiddleware(_reading, saying(log, "a"), inner))
+    assert log[2:] == ["b on_end TooMuch", "a on_response 413", "a on_end NoneType"]
+
+
+def test_a_hook_that_is_left_out_does_not_run() -> None:
+    log: list[str] = []
+    hooks = ("on_request", "wrap_receive", "on_response", "on_end")
+    request(SecurityMiddleware(answering(), saying(log, "a", leaves_out=hooks), saying(log, "b", leaves_out=hooks[1:])))
+    assert log == ["b on_request"]
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ def test_what_is_judged_again_after_something_was_rewritten(changes: dict[str, A
         pytest.param(("", "/mounted/x"), ("/mounted", "/x"), id="path loses the root, as others'"),
         pytest.param(("/api", "/api/x"), ("/api", "/x"), id="the server's own root"),
         pytest.param(("/api/", "/x"), ("/api", "/x"), id="a root with a slash"),
+        pytest.param(("/X", "/X/x"), ("", "/X/x"), id="a root of one letter, which another server leaves out"),
     ],
 )
 def test_a_mount_is_the_same_request(outer: tuple[str, str], inner: tuple[str, str]) -> None:
@@ -85,6 +86,19 @@ def test_a_mount_is_the_same_request(outer: tuple[str, str], inner: tuple[str, s
         rewriting(SecurityMiddleware(answering(), Counting(log, "a")), **changes), Counting(log, "a")
     )
     request(secured, path=outer[1], root_path=outer[0])
+    assert log == ["a"]
+
+
+def test_a_scope_without_a_root_path_has_an_empty_one() -> None:
+    log: list[str] = []
+    inner = SecurityMiddleware(answering(), Counting(log, "a"))
+
+    async def between(scope: Message, receive: Any, send: Any) -> None:
+        scope = {**scope}
+        del scope["root_path"]
+        await inner(scope, receive, send)
+
+    assert request(SecurityMiddleware(between, Counting(log, "a")), root_path="").status == 200
     assert log == ["a"]
 
 
