@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 
 from asgisec import CORS, Exchange, Policy, RequestID, SecurityHeaders, SecurityMiddleware, TrustedHosts
 from tests.asgi import App, Message, answering, request, websocket
-from tests.made import constants, made, refusing, saying
+from tests.made import TooMuch, constants, made, refusing, saying
 
 
 class Counting(Policy):
@@ -207,6 +207,17 @@ def test_a_500_is_dressed_by_the_passes_that_the_exception_went_through(kind: st
     made_id = response.values("x-inner-id")[0]
     assert f'"request_id":"{made_id}"'.encode() in response.body
     assert error.__notes__ == [f"request id: {made_id}"]
+
+
+def test_a_raised_refusal_is_dressed_by_the_passes_that_it_went_through() -> None:
+    async def guarded(scope: Message, receive: Any, send: Any) -> None:
+        raise TooMuch
+
+    inner = SecurityMiddleware(guarded, RequestID(), constants((b"x-in", b"1")))
+    response = request(SecurityMiddleware(rewriting(inner), constants((b"x-out", b"1"))))
+    assert response.status == 413
+    assert response.values("x-in") == response.values("x-out") == ["1"]
+    assert f'"request_id":"{response.values("x-request-id")[0]}"'.encode() in response.body
 
 
 def test_a_500_is_dressed_by_an_inner_pass_whose_response_was_held_back() -> None:
