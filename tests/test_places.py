@@ -8,6 +8,7 @@ import pytest
 from asgisec import Policy, RequestID, SecurityMiddleware, install
 from asgisec.errors import ConfigError
 from tests.asgi import answering, request
+from tests.made import made
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Asks(Policy):
         pytest.param([Finds(), RequestID(), Asks()], id="further behind"),
         pytest.param([Asks()], id="nobody here finds it out"),
         pytest.param([Asks(("tenant",)), Finds()], id="something else is needed"),
+        pytest.param([made(provides=("principal",), needs=("principal",))], id="it finds out itself what it needs"),
         pytest.param([Finds(("principal", "tenant")), Asks(("tenant",)), Finds()], id="found out twice"),
     ],
 )
