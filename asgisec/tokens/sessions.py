@@ -31,7 +31,7 @@ class Grant:
     def to_text(self) -> str:
         """Return the grant as stores keep it."""
         parts = {"sub": self.subject, "client_id": self.client_id, "scope": " ".join(sorted(self.scopes))}
-        return json.dumps({**parts, "claims": dict(self.claims)}, separators=(",", ":"), allow_nan=False)
+        return json.dumps({**parts, "claims": dict(self.claims)}, separators=(",", ":"))
 
     @classmethod
     def from_text(cls, text: str) -> "Grant":

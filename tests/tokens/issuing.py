@@ -1,17 +1,19 @@
 """An issuer on a clock that the tests hold, and what they ask of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from asgisec.context import Trace, current, new_trace
 from asgisec.errors import InvalidToken, StoreUnavailable
 from asgisec.stores import MemoryStore
 from asgisec.stores.protocols import RefreshFamily, Rotation
 from asgisec.tokens import TokenIssuer, TokenPair
 from tests.tokens.minting import ISSUER, KEYS, NOW
 
-__all__ = ["Clock", "Down", "issuer_of", "refresh_token", "refused"]
+__all__ = ["Clock", "Down", "issuer_of", "refresh_token", "refused", "serving"]
 
 
 class Clock:
@@ -62,6 +64,16 @@ def issuer_of(store: Any, clock: Clock, **options: Any) -> TokenIssuer:
 def refresh_token(pair: TokenPair) -> str:
     assert pair.refresh_token is not None
     return pair.refresh_token
+
+
+@contextmanager
+def serving(request_id: str) -> Iterator[None]:
+    """Be inside of a request with this id."""
+    trace = new_trace(Trace)
+    trace.request_id = request_id
+    token = current.set(trace)
+    yield
+    current.reset(token)
 
 
 async def refused(issuer: TokenIssuer, token: object, **options: Any) -> str:

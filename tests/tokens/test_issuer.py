@@ -22,7 +22,7 @@ async def test_an_access_token_says_what_rfc_9068_asks_for(issuer: TokenIssuer) 
     claims = jwt.decode(
         pair.access_token, SECRET, ["HS256"], options={"verify_exp": False, "verify_iat": False, "verify_aud": False}
     )
-    assert claims.pop("jti")
+    assert len(claims.pop("jti")) == 22, "128 bits"
     assert claims == {
         "iss": ISSUER,
         "aud": "api",
@@ -62,39 +62,70 @@ def nested(depth: int) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("given", "error"),
+    ("given", "error", "message"),
     [
-        pytest.param(("", []), ValueError, id="no subject"),
-        pytest.param((None, []), TypeError, id="None, which would be the name of all that have no id"),
-        pytest.param(("u" * 1025, []), ValueError, id="a subject that is too long"),
-        pytest.param(("u", "users:read"), TypeError, id="scopes as one text"),
-        pytest.param(("u", 5), TypeError, id="scopes that are none"),
-        pytest.param(("u", [5]), TypeError, id="a scope that is no text"),
-        pytest.param(("u", ["a b"]), ValueError, id="a scope with a space"),
-        pytest.param(("u", ['a"']), ValueError, id="a scope with a quote"),
-        pytest.param(("u", ["a\\"]), ValueError, id="a scope with a backslash"),
-        pytest.param(("u", ["a\r\nb"]), ValueError, id="a scope with a line break"),
-        pytest.param(("u", ["ä"]), ValueError, id="a scope that is not ASCII"),
-        pytest.param(("u", [f"s{n}" for n in range(257)]), ValueError, id="too many scopes"),
-        pytest.param(("u", [], 5), TypeError, id="a client that is no text"),
-        pytest.param(("u", [], ""), ValueError, id="a client without a name"),
-        pytest.param(("u", [], None, {"exp": 1}), ValueError, id="a claim that the issuer makes"),
-        pytest.param(("u\ud800", []), ValueError, id="a subject with half of a surrogate pair"),
-        pytest.param(("u", [], "\udfff"), ValueError, id="a client with half of a surrogate pair"),
-        pytest.param(("u", [], None, {"a": "\ud800"}), ValueError, id="a claim with half of a surrogate pair"),
-        pytest.param(("u", [], None, {"a": float("nan")}), ValueError, id="a claim that is no number"),
-        pytest.param(("u", [], None, {1: 2, "1": 3}), ValueError, id="a claim that JSON names twice"),
-        pytest.param(("u", [], None, {"a": nested(32)}), ValueError, id="a claim deeper than a verifier reads"),
-        pytest.param(("u", [], None, {"b": [[]] * 9, "a": nested(32)}), ValueError, id="a deep claim beside others"),
-        pytest.param(("u", [], None, {"a": nested(100_000)}), ValueError, id="a claim deeper than anybody writes"),
-        pytest.param(("u", [], None, {"azp": 5}), TypeError, id="a party that is no text"),
-        pytest.param(("u", [], None, {"azp": ""}), ValueError, id="a party without a name"),
-        pytest.param(("u", [], None, {"a": b"b"}), TypeError, id="a claim that is no JSON"),
-        pytest.param(("u", [], None, [("a", 1)]), TypeError, id="claims that are a list"),
+        pytest.param(("", []), ValueError, "a subject has 1", id="no subject"),
+        pytest.param(
+            (None, []),
+            TypeError,
+            "a subject is somebody's id",
+            id="None, which would be the name of all that have no id",
+        ),
+        pytest.param(("u" * 1025, []), ValueError, "a subject has 1", id="a subject that is too long"),
+        pytest.param(("u", "users:read"), TypeError, "a list of texts", id="scopes as one text"),
+        pytest.param(("u", 5), TypeError, "a list of texts", id="scopes that are none"),
+        pytest.param(("u", [5]), TypeError, "a scope is a text", id="a scope that is no text"),
+        pytest.param(("u", ["a b"]), ValueError, "visible ASCII", id="a scope with a space"),
+        pytest.param(("u", ['a"']), ValueError, "visible ASCII", id="a scope with a quote"),
+        pytest.param(("u", ["a\\"]), ValueError, "visible ASCII", id="a scope with a backslash"),
+        pytest.param(("u", ["a\r\nb"]), ValueError, "visible ASCII", id="a scope with a line break"),
+        pytest.param(("u", ["ä"]), ValueError, "visible ASCII", id="a scope that is not ASCII"),
+        pytest.param(("u", ["s" * 257]), ValueError, "visible ASCII", id="a scope that is too long"),
+        pytest.param(("u", [f"s{n}" for n in range(257)]), ValueError, "at most 256 scopes", id="too many scopes"),
+        pytest.param(("u", [], 5), TypeError, "a client's id is a text", id="a client that is no text"),
+        pytest.param(("u", [], ""), ValueError, "a client's id has 1", id="a client without a name"),
+        pytest.param(("u", [], None, {"exp": 1}), ValueError, "says exp itself", id="a claim that the issuer makes"),
+        pytest.param(
+            ("u\ud800", []), ValueError, "a subject has no half", id="a subject with half of a surrogate pair"
+        ),
+        pytest.param(
+            ("u", [], "\udfff"), ValueError, "a client's id has no half", id="a client with half of a surrogate pair"
+        ),
+        pytest.param(
+            ("u", [], None, {"a": "\ud800"}), ValueError, "claims are JSON", id="a claim with half of a surrogate pair"
+        ),
+        pytest.param(
+            ("u", [], None, {"a": float("nan")}), ValueError, "claims are JSON", id="a claim that is no number"
+        ),
+        pytest.param(("u", [], None, {float("nan"): 1}), ValueError, "claims are JSON", id="a name that is no number"),
+        pytest.param(
+            ("u", [], None, {1: 2, "1": 3}), ValueError, "claims are JSON", id="a claim that JSON names twice"
+        ),
+        pytest.param(
+            ("u", [], None, {"a": nested(32)}), ValueError, "claims are JSON", id="a claim deeper than a verifier reads"
+        ),
+        pytest.param(
+            ("u", [], None, {"b": [[]] * 9, "a": nested(32)}),
+            ValueError,
+            "claims are JSON",
+            id="a deep claim beside others",
+        ),
+        pytest.param(
+            ("u", [], None, {"a": nested(100_000)}),
+            ValueError,
+            "claims are JSON",
+            id="a claim deeper than anybody writes",
+        ),
+        pytest.param(("u", [], None, {"azp": 5}), TypeError, "a claim `azp` is a text", id="a party that is no text"),
+        pytest.param(("u", [], None, {"azp": ""}), ValueError, "a claim `azp` has 1", id="a party without a name"),
+        pytest.param(("u", [], None, {"a": b"b"}), TypeError, "not JSON", id="a claim that is no JSON"),
+        pytest.param(("u", [], None, [("a", 1)]), TypeError, "write claims as a dict", id="claims that are a list"),
     ],
 )
-async def test_what_cannot_stand_in_a_token(issuer: TokenIssuer, given: Any, error: type[Exception]) -> None:
-    with pytest.raises(error):
+async def test_what_cannot_stand_in_a_token(
+    issuer: TokenIssuer, given: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
         await issuer.issue(*given)
     assert await issuer.sessions("u") == []
 
@@ -121,6 +152,15 @@ async def test_a_session_may_be_granted_nothing(issuer: TokenIssuer) -> None:
     pair = await issuer.issue("user-1")
     assert pair.scope == ""
     assert issuer.verifier().verify(pair.access_token).scopes == frozenset()
+
+
+@pytest.mark.parametrize(
+    "scopes",
+    [pytest.param([f"s{n}" for n in range(256)], id="many"), pytest.param(["s" * 256], id="a long one")],
+)
+async def test_a_session_may_be_granted_as_much_as_this(issuer: TokenIssuer, scopes: list[str]) -> None:
+    pair = await issuer.issue("user-1", scopes)
+    assert issuer.verifier().verify(pair.access_token).scopes == set(scopes)
 
 
 async def test_a_claim_that_is_changed_later_stays_what_it_was(issuer: TokenIssuer) -> None:
@@ -151,6 +191,7 @@ async def test_what_a_token_says_to_introspection(issuer: TokenIssuer) -> None:
         frozenset("a"),
     )
     assert (access.issued_at, access.expires_at) == (NOW, NOW + 900)
+    assert access.token_id == issuer.verifier().verify(pair.access_token).token_id
     assert (refresh.kind, refresh.subject, refresh.client_id, refresh.scopes) == (
         "refresh_token",
         "user-1",
@@ -164,8 +205,9 @@ async def test_what_a_token_says_to_introspection(issuer: TokenIssuer) -> None:
 
 
 async def test_a_token_that_no_verifier_would_take_is_not_issued(issuer: TokenIssuer) -> None:
-    room = {"note": "x" * 5_000}
+    room = {"note": "x" * 5_863}
     pair = await issuer.issue("user-1", claims=room)
+    assert len(pair.access_token) == 8_192
     assert issuer.verifier().verify(pair.access_token)["note"] == room["note"]
     for refresh in (True, False):
         with pytest.raises(ValueError, match=r"^this token would have [0-9,]+ characters, and verifiers take 8,192"):

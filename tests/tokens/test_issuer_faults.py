@@ -10,7 +10,7 @@ from anyio.lowlevel import checkpoint
 
 from asgisec.errors import InvalidToken, StoreUnavailable
 from asgisec.stores import MemoryStore
-from asgisec.stores.protocols import Rotation
+from asgisec.stores.protocols import RefreshFamily, Rotation
 from tests.tokens.issuing import Clock, Down, issuer_of, refresh_token, refused
 from tests.tokens.minting import NOW
 
@@ -73,6 +73,7 @@ async def test_a_caller_that_is_cancelled_logs_nobody_out(clock: Clock) -> None:
         await issuer.refresh(refresh_token(pair))
     [session] = await issuer.sessions("user-1")
     assert session.refreshed_at == NOW
+    await issuer.verifier().authenticate(pair.access_token)
 
 
 @pytest.mark.parametrize("step", ["rotate", "deny"])
@@ -88,6 +89,10 @@ async def test_a_token_used_twice_ends_the_session_though_its_bearer_is_cancelle
             rotation = await super().rotate(*args)
             await self._meanwhile("rotate")
             return rotation
+
+        async def find_family(self, family_id: str) -> RefreshFamily | None:
+            await checkpoint()
+            return await super().find_family(family_id)
 
         async def deny(self, *args: Any) -> None:
             await self._meanwhile("deny")

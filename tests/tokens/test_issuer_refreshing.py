@@ -9,7 +9,8 @@ import pytest
 from asgisec.errors import InvalidScope, InvalidToken
 from asgisec.stores import MemoryStore
 from asgisec.tokens import TokenIssuer
-from asgisec.tokens._refresh import RefreshToken
+from asgisec.tokens._refresh import RefreshToken, is_same
+from asgisec.tokens.sessions import Grant
 from tests.tokens.issuing import Clock, issuer_of, refresh_token, refused
 from tests.tokens.minting import NOW
 
@@ -68,7 +69,10 @@ async def test_a_session_has_an_end_and_no_access_token_outlives_it(issuer: Toke
     clock.now += 604_800 - 60
     pair = await issuer.refresh(refresh_token(pair))
     assert pair.expires_in == 60
-    clock.now += 60
+    clock.now += 59.5
+    pair = await issuer.refresh(refresh_token(pair))
+    assert pair.expires_in == 0, "in whole seconds"
+    clock.now += 0.5
     assert await refused(issuer, pair.refresh_token) == "unknown_token"
     with pytest.raises(InvalidToken, match="not valid") as refusal:
         issuer.verifier().verify(pair.access_token)
@@ -186,6 +190,19 @@ async def test_who_is_gone_is_refused_and_the_session_ends(store: MemoryStore, c
     assert await refused(issuer, other.refresh_token) == "revoked"
     with pytest.raises(InvalidToken):
         await issuer.verifier().authenticate(other.access_token)
+
+
+def test_what_a_store_keeps_may_be_any_text() -> None:
+    assert is_same("a", "a")
+    assert not any(is_same("a", kept) for kept in ("", "b", "ä", "\ud800"))
+
+
+def test_a_grant_is_kept_as_it_was_kept_before() -> None:
+    """Sessions outlive a deployment: this text is in stores."""
+    grant = Grant("user-1", "web", frozenset({"b", "a"}), {"tenant": "t1"})
+    text = '{"sub":"user-1","client_id":"web","scope":"a b","claims":{"tenant":"t1"}}'
+    assert grant.to_text() == text
+    assert Grant.from_text(text) == grant
 
 
 def test_a_successor_opens_under_its_parent_alone() -> None:

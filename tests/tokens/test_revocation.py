@@ -10,6 +10,7 @@ import pytest
 from asgisec.errors import InvalidToken, StoreUnavailable
 from asgisec.stores import MemoryStore
 from asgisec.tokens.revocation import SUBJECT_KEY, owner_of, session_key, token_key
+from tests.tokens.issuing import serving
 from tests.tokens.minting import CLAIMS, ISSUER, NOW, minted, now, verifier, without
 
 OWNER = owner_of(ISSUER, "user-1")
@@ -82,12 +83,13 @@ def test_a_store_that_is_down_refuses() -> None:
 
 
 def test_a_store_that_is_down_lets_through_where_somebody_chose_so(caplog: pytest.LogCaptureFixture) -> None:
-    assert authenticated(minted(), Down(), on_store_error="allow").subject == "user-1"
+    with serving("the request"):
+        assert authenticated(minted(), Down(), on_store_error="allow").subject == "user-1"
     [record] = caplog.records
     assert record.levelno == logging.ERROR
     event = record.event  # type: ignore[attr-defined]  # that logger's
     assert (event.name, event.reason) == ("sys_store_unavailable", "revocation_unchecked")
-    assert event.principal == "user-1"
+    assert (event.policy, event.principal, event.request_id) == ("TokenVerifier", "user-1", "the request")
     assert minted().split(".")[2] not in str(event)
 
 

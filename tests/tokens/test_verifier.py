@@ -427,6 +427,7 @@ def test_claims() -> None:
     assert dict(found) == CLAIMS
     assert found == CLAIMS
     assert len({found, Claims(CLAIMS)}) == 1
+    assert hash(found) != hash(Claims({**CLAIMS, "jti": "token-2"}))
     assert len(found) == len(CLAIMS)
     assert "t1" not in repr(found)
     with pytest.raises(TypeError):
