@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
-__all__ = ["Address", "Hop", "address_of", "parse_forwarded", "parse_forwarded_for"]
+__all__ = ["LONGEST_ADDRESS", "Address", "Hop", "address_of", "client_of", "parse_forwarded", "parse_forwarded_for"]
 
 Address = IPv4Address | IPv6Address
 
@@ -23,7 +23,10 @@ _PAIR = re.compile(
 )
 _PORT = r"(?::(?:[0-9]{1,5}|_[A-Za-z0-9._-]+))?"
 _NODE = re.compile(rf"(?:\[(?P<ipv6>[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)\]|(?P<ipv4>[0-9.]+)){_PORT}|(?P<bare>[0-9A-Fa-f:.]+)")
+_ZONE = re.compile(r"%[^\]]*")  # RFC 4007 section 11: over which interface, which is not who
 _OWS = " \t"
+_HOST_BITS = 64  # RFC 4291 section 2.5.4: what a network hands out is all behind these
+LONGEST_ADDRESS = 64  # characters: the longest IPv6 address, with a port and a zone, fits
 
 
 class Hop(NamedTuple):
@@ -43,6 +46,14 @@ def address_of(text: str) -> Address | None:
     except ValueError:
         return None
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def client_of(text: str) -> str | None:
+    """Return whom an address stands for: itself, or of an IPv6 address its network; `None` of what is no address."""
+    address = address_of(_ZONE.sub("", text)) if len(text) <= LONGEST_ADDRESS else None
+    if isinstance(address, IPv6Address):
+        return f"{IPv6Address(int(address) >> _HOST_BITS << _HOST_BITS)}/{_HOST_BITS}"
+    return None if address is None else str(address)
 
 
 def parse_forwarded_for(value: bytes, schemes: bytes = b"") -> Iterator[Hop]:

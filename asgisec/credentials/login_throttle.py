@@ -22,12 +22,12 @@ import re
 import unicodedata
 from datetime import timedelta
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address
 from math import ceil
 from typing import Literal
 
 from asgisec._connection import asked_for, report
 from asgisec._durations import in_seconds
+from asgisec._wire.forwarded import client_of
 from asgisec.context import request_id
 from asgisec.errors import ConfigError, RateLimitExceeded, StoreUnavailable, unless_text
 from asgisec.events import SecurityEvent, emit
@@ -37,8 +37,6 @@ __all__ = ["LoginThrottle"]
 
 _FIRST, _LONGEST, _FORGOTTEN = 1.0, 900.0, 86_400.0  # seconds
 _REMEMBERED = 30 * 86_400.0  # seconds: how long an owner may be away
-_HOST_BITS = 64  # RFC 4291 section 2.5.4: what a network hands out is all behind these
-_LONGEST_ADDRESS = 64  # characters: the longest IPv6 address, with a zone, fits
 _MOST_SHOWN = 256  # characters of a name, in events: it is whatever was entered
 # Characters of a name that are looked at: the longest address has 254 (RFC 5321 section 4.5.3.1.3), and to normalise a
 # text takes time with the square of how many accents follow each other, before anybody is held back.
@@ -105,7 +103,7 @@ class LoginThrottle:
             RateLimitExceeded: It has to wait; `Retry-After` says how long.
             StoreUnavailable: Nobody can say now.
         """
-        address = _address(client)
+        address = client_of(client or "") or "unknown"
         try:
             wait = await self._store.attempt_login(f"from:{address}", [(_ALL, self._address, None)])
             if not wait:
@@ -135,7 +133,7 @@ class LoginThrottle:
         Raises:
             StoreUnavailable: It cannot be kept now; let nobody in who would be held back by it next time.
         """
-        address = _address(client)
+        address = client_of(client or "") or "unknown"
         try:
             await self._store.settle_login(
                 _account(account),
@@ -204,14 +202,3 @@ def _account(account: str) -> str:
     # that nobody sees. What was entered may be a password, in the wrong field.
     plain = _NOT_COMPARED("", unicodedata.normalize("NFKD", account[:_LONGEST_NAME]).casefold()).strip()
     return "at:" + sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _address(client: str | None) -> str:
-    try:
-        address = ip_address((client or "")[:_LONGEST_ADDRESS].partition("%")[0])
-    except ValueError:
-        return "unknown"
-    address = getattr(address, "ipv4_mapped", None) or address
-    if isinstance(address, IPv6Address):
-        return f"{IPv6Address(int(address) >> _HOST_BITS << _HOST_BITS)}/{_HOST_BITS}"
-    return str(address)

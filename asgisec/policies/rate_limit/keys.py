@@ -10,10 +10,9 @@
 
 from functools import lru_cache
 from hashlib import sha256
-from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
-from asgisec._wire.forwarded import address_of
+from asgisec._wire.forwarded import LONGEST_ADDRESS, client_of
 from asgisec.errors import LimitUndecided
 
 if TYPE_CHECKING:
@@ -21,9 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AFTER_AUTHENTICATION", "LONGEST", "by_api_key", "by_client", "by_principal", "identity", "key_name"]
 
-_HOST_BITS = 64  # RFC 4291 section 2.5.4: what a network hands out is all behind these
 _ADDRESSES_REMEMBERED = 4096
-_LONGEST_ADDRESS = 64  # characters: the longest IPv6 address, with a port and a zone, fits
 LONGEST = 128  # characters of a key; what is longer is hashed
 
 
@@ -31,7 +28,7 @@ def by_client(exchange: "Exchange") -> str:
     """Count the requests of one client together."""
     client = exchange.scope.get("client")
     address = client[0] if client else None
-    return _client(address) if address and len(address) <= _LONGEST_ADDRESS else _UNKNOWN
+    return _client(address) if address and len(address) <= LONGEST_ADDRESS else _UNKNOWN
 
 
 def by_principal(exchange: "Exchange") -> str:
@@ -84,9 +81,5 @@ def identity(key: object) -> str:
 
 @lru_cache(maxsize=_ADDRESSES_REMEMBERED)
 def _client(peer: str) -> str:
-    address = address_of(peer)
-    if address is None:
-        return _UNKNOWN
-    if isinstance(address, IPv6Address):
-        return f"client:{IPv6Address(int(address) >> _HOST_BITS << _HOST_BITS)}/{_HOST_BITS}"
-    return f"client:{address}"
+    client = client_of(peer)
+    return _UNKNOWN if client is None else f"client:{client}"

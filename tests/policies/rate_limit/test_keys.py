@@ -34,6 +34,8 @@ def person(scheme: str = "bearer", credential: str | None = "key-1") -> object:
         pytest.param("2001:db8::1", "client:2001:db8::/64", id="IPv6"),
         pytest.param("2001:db8:0:0:ffff::2", "client:2001:db8::/64", id="IPv6 of the same network"),
         pytest.param("2001:DB8:0:1::1", "client:2001:db8:0:1::/64", id="IPv6 of the network beside it"),
+        pytest.param("fe80::1%eth0", "client:fe80::/64", id="IPv6 with a zone"),
+        pytest.param("[fe80::1%eth0]:443", "client:fe80::/64", id="IPv6 with a zone and a port"),
         pytest.param("[2001:db8::1]:443", "client:2001:db8::/64", id="IPv6 with a port"),
         pytest.param("192.0.2.7:443", "client:192.0.2.7", id="IPv4 with a port"),
         pytest.param("", "client:unknown", id="empty"),
