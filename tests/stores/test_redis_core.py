@@ -7,16 +7,11 @@ import time
 import warnings
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.crc import key_slot
@@ -27,6 +22,7 @@ from asgisec.stores.protocols import RefreshFamily, StoredAPIKey
 from asgisec.stores.redis._core import Script, Word
 from asgisec.stores.redis._line import Command, Line
 from tests import valkey
+from tests.certificates import certificate
 
 ECHO = Script("echo", "return ARGV[1]")
 WRITE = Script("write", "return redis.call('INCR', KEYS[1])")
@@ -295,25 +291,6 @@ async def test_over_tcp_and_with_a_database_and_a_password() -> None:
             with pytest.raises(StoreUnavailable) as refused:
                 await echo(store, "a")
             assert isinstance(refused.value.__cause__, redis.AuthenticationError)
-
-
-def certificate(directory: Path) -> Path:
-    """Write a certificate for localhost that signs itself, with its key, into one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = directory / "both.pem"
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    file.write_bytes(private + made.public_bytes(Encoding.PEM))
-    return file
 
 
 @pytest.mark.anyio

@@ -1,14 +1,12 @@
 """Keys of a real HTTP server on this machine, which does what providers do on bad days."""
 
-import itertools
 import json
+import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-from urllib.error import URLError
+from typing import Any, NoReturn
 
 import anyio
 import pytest
@@ -17,7 +15,7 @@ from jwt.algorithms import OKPAlgorithm
 
 from asgisec.errors import ConfigError, InvalidToken, KeysUnavailable
 from asgisec.tokens import KeySet, RemoteKeySet, TokenVerifier
-from asgisec.tokens._fetch import MAX_ANSWER, fetch_json
+from asgisec.tokens._fetch import MAX_ANSWER
 from tests.tokens.minting import CLAIMS, KEYS, minted, now, verifier
 
 OLD = KeySet.generate("ES256", kid="old")
@@ -138,6 +136,11 @@ def test_verify_is_pure(provider: Provider) -> None:
     assert checked_by(keys).verify(OLD.sign(CLAIMS)).subject == "user-1"
 
 
+def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, str, int]]:
+    events = [record.event for record in caplog.records]  # type: ignore[attr-defined]  # ours
+    return [(event.name, event.reason, event.policy, event.level) for event in events]
+
+
 BAD_DAYS: dict[str, Callable[[Provider], dict[str, Any]]] = {
     "500": lambda p: {"/keys": 500},
     "404": lambda p: {"/keys": 404},
@@ -180,13 +183,14 @@ def test_a_bad_answer_gives_no_keys_and_takes_none(
         ask(keys, token)
     assert refusal.value.reason == "keys_unavailable"
     assert refusal.value.__cause__ is not None
-    assert [record.event.reason for record in caplog.records] == ["fetch_failed"]  # type: ignore[attr-defined]  # ours
+    assert told(caplog) == [("sys_keys_unavailable", "fetch_failed", "RemoteKeySet", logging.ERROR)]
     provider.answers = good  # it is mended, and the next caller finds it so
     ask(keys, token)
     provider.answers |= bad(provider)
     clock.now += 61
     ask(keys, token)  # the keys at hand stay, and nobody waits
     settled(keys)
+    assert told(caplog)[1:] == [("sys_keys_unavailable", "fetch_failed", "RemoteKeySet", logging.WARNING)]
     ask(keys, token)
     clock.now += 540
     with pytest.raises(KeysUnavailable):
@@ -233,6 +237,26 @@ def test_nobody_waits_longer_than_the_time_out(provider: Provider, backend: str)
     provider.go.clear()
     with pytest.raises(KeysUnavailable):
         ask(RemoteKeySet(issuer=provider.url, timeout=0.05), OLD.sign(CLAIMS), backend)
+
+
+@pytest.mark.parametrize("wait", [RemoteKeySet.prepare, RemoteKeySet.learn])
+def test_nobody_waits_longer_for_a_name_that_is_not_resolved(
+    monkeypatch: pytest.MonkeyPatch, wait: Callable[[RemoteKeySet], Awaitable[object]]
+) -> None:
+    """The time-out of a socket begins when the address is known."""
+    go = threading.Event()
+
+    def resolve(*_: object, **__: object) -> NoReturn:
+        go.wait(5)
+        raise socket.gaierror
+
+    keys = RemoteKeySet(issuer="https://id.example.com", timeout=0.001)
+    with monkeypatch.context() as patched:
+        patched.setattr("socket.getaddrinfo", resolve)
+        anyio.run(wait, keys)
+        assert keys._flights.under_way() is not None
+        go.set()
+        settled(keys)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -285,6 +309,16 @@ def test_a_new_key_is_learned_at_once(provider: Provider) -> None:
     provider.publish(OLD, NEW)
     assert ask(keys, NEW.sign(CLAIMS)).subject == "user-1"
     assert provider.fetches() == 2
+
+
+def test_who_asks_for_new_keys_is_told_whether_there_may_be_some(provider: Provider) -> None:
+    clock = Clock()
+    keys = RemoteKeySet(issuer=provider.url, cooldown=30, clock=clock)
+    assert anyio.run(keys.learn) is True
+    clock.now += 29
+    assert anyio.run(keys.learn) is False
+    clock.now += 1
+    assert anyio.run(keys.learn) is True
 
 
 def test_a_flood_of_unknown_keys_asks_once_per_cooldown(provider: Provider) -> None:
@@ -357,45 +391,6 @@ def test_what_is_not_understood_is_passed_over(provider: Provider) -> None:
     keys = RemoteKeySet(issuer=provider.url)
     ask(keys, OLD.sign(CLAIMS))
     assert [key.kid for key in keys.current().keys] == ["old"]
-
-
-def test_the_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # where nobody is
-    with pytest.raises(URLError) as failed:
-        fetch_json("https://id.example.com/keys", 5)
-    assert isinstance(failed.value.reason, ConnectionRefusedError)
-
-
-HEAD = b"HTTP/1.1 200 OK\r\n"
-ENDLESS = {
-    "a header": (HEAD, b"x"),
-    "continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-    "a body": (HEAD + b"Content-Length: 100000\r\n\r\n", b" "),
-    "the size of a chunk": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2;", b"x"),
-    "trailers": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", b"x: y\r\n"),
-}
-
-
-@pytest.mark.parametrize(("begin", "again"), ENDLESS.values(), ids=ENDLESS)
-def test_a_fetch_ends_though_the_answer_does_not(begin: bytes, again: bytes) -> None:
-    """Each byte comes in time. Whoever waited for the last one would never fetch keys again."""
-    ticks = itertools.count(0.0, 10.0)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def answer() -> None:
-            asking, _ = listening.accept()
-            with asking, suppress(OSError):
-                asking.recv(65_536)
-                asking.sendall(begin)
-                while True:
-                    asking.sendall(again)
-
-        answering = threading.Thread(target=answer)
-        answering.start()
-        with pytest.raises(TimeoutError):
-            fetch_json(f"http://127.0.0.1:{listening.getsockname()[1]}/", 30, clock=lambda: next(ticks))
-        answering.join(30)
-    assert not answering.is_alive()
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
