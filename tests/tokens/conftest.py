@@ -1,12 +1,13 @@
-"""An issuer, its store and its clock."""
+"""An issuer, its store and its clock; a provider of keys."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from asgisec.stores import MemoryStore
 from asgisec.tokens import TokenIssuer
 from tests.tokens.issuing import Clock, issuer_of
+from tests.tokens.providing import Provider, provided
 
 
 @pytest.fixture
@@ -23,3 +24,9 @@ async def store(clock: Clock) -> AsyncIterator[MemoryStore]:
 @pytest.fixture
 def issuer(store: MemoryStore, clock: Clock) -> TokenIssuer:
     return issuer_of(store, clock)
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with provided() as started:
+        yield started

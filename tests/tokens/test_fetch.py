@@ -30,12 +30,13 @@ def test_over_tls_and_only_from_one_who_is_vouched_for(
     context.load_cert_chain(pem)
     if known:
         monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    asked: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def answer() -> None:
             asking, _ = listening.accept()
             with suppress(OSError), context.wrap_socket(asking, server_side=True) as speaking:
-                speaking.recv(65_536)
+                asked.append(speaking.recv(65_536))
                 speaking.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"keys":[]}')
 
         answering = threading.Thread(target=answer)
@@ -43,11 +44,13 @@ def test_over_tls_and_only_from_one_who_is_vouched_for(
         url = f"https://{host}:{listening.getsockname()[1]}/keys"
         if found is not None:
             assert fetch_json(url, 30) == found
+            assert {b"Accept: application/json", b"User-Agent: asgisec"} <= set(asked[0].split(b"\r\n"))
         else:
             with pytest.raises(URLError) as failed:
                 fetch_json(url, 30)
             assert isinstance(failed.value.reason, ssl.SSLCertVerificationError)
         answering.join(30)
+    assert len(asked) == (found is not None)
 
 
 def test_the_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
