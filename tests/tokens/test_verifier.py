@@ -156,6 +156,7 @@ ATTACKS: dict[str, tuple[str, Any]] = {
     "exp is null": ("claim_malformed", minted({**CLAIMS, "exp": None})),
     "exp is huge": ("claim_malformed", minted({**CLAIMS, "exp": 10**400})),
     "exp is negative": ("claim_malformed", minted({**CLAIMS, "exp": -1})),
+    "exp in the year 10000": ("claim_malformed", minted({**CLAIMS, "exp": 253_402_300_800})),
     "exp in milliseconds": ("claim_malformed", minted({**CLAIMS, "exp": (NOW + 900) * 1000})),
     "nbf is false": ("claim_malformed", minted({**CLAIMS, "nbf": False})),
     "nbf is null": ("claim_malformed", minted({**CLAIMS, "nbf": None})),
@@ -252,6 +253,9 @@ LEGAL: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "an escape that is one sign": (body_of('"x": "\\ud83d\\ude00"'), None, {}),
     "whitespace in JSON": (json.dumps(CLAIMS, indent=2) + "\n", None, {}),
     "nbf has come": ({**CLAIMS, "nbf": NOW}, None, {}),
+    "nbf came with the epoch": ({**CLAIMS, "nbf": 0}, None, {}),
+    "no beginning, at the epoch": (without("iat"), None, {"required_claims": (), "clock": lambda: 0.0}),
+    "exp in the last second of the year 9999": ({**CLAIMS, "exp": 253_402_300_799}, None, {}),
     "expired within leeway": ({**CLAIMS, "exp": NOW - 9}, None, {"leeway": 10}),
     "from tomorrow within leeway": ({**CLAIMS, "iat": NOW + 9}, None, {"leeway": timedelta(seconds=10)}),
     "nothing else required": ({k: CLAIMS[k] for k in ("iss", "aud", "exp")}, None, {"required_claims": ()}),
@@ -429,7 +433,8 @@ def test_claims() -> None:
     assert len({found, Claims(CLAIMS)}) == 1
     assert hash(found) != hash(Claims({**CLAIMS, "jti": "token-2"}))
     assert len(found) == len(CLAIMS)
-    assert "t1" not in repr(found)
+    assert repr(found) == "<Claims of 'user-1': iss, aud, sub, exp, iat, jti, client_id, scope, sid, tenant>"
+    assert Claims({"exp": 1}).subject == ""
     with pytest.raises(TypeError):
         found["sub"] = "admin"  # type: ignore[index]  # that is the point
 
@@ -444,7 +449,7 @@ def test_claims() -> None:
         ({"scopes": ["a", "b"]}, {"a", "b"}),
         ({"scopes": "a b"}, {"a", "b"}),
         ({"scp": "a b"}, {"a", "b"}),
-        ({"scp": ["a"]}, {"a"}),
+        ({"scp": ["", "a"]}, {"a"}),
         ({"scope": "a", "scp": "b"}, {"a"}),
     ],
 )
