@@ -23,7 +23,8 @@ source_paths = ["asgisec"]
 only_mutate = {files}
 also_copy = ["docs", "examples", "bench", "README.md", "Makefile", "mkdocs.yml"]
 timeout_multiplier = 2.0
-pytest_add_cli_args = ["-q", "-x", "-k", {chosen}]
+# The tests run several times in one process: threads that log, as Litestar's, find the output of the first run closed.
+pytest_add_cli_args = ["-q", "-x", "--hypothesis-profile=quick", "-p", "no:threadexception", "-k", {chosen}]
 pytest_add_cli_args_test_selection = {tests}
 """
 

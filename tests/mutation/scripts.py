@@ -99,7 +99,8 @@ def _verdict(place: Path, name: str, text: str, script: Script) -> str:
     before = _source(place, name)
     path = place / LUA / name
     path.write_text(text, "utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n0", "-k", script.chosen, *script.tests]
+    options = ["-q", "-x", "-n0", "--hypothesis-profile=quick", "-k", script.chosen]
+    command = [sys.executable, "-m", "pytest", *options, *script.tests]
     # In a group of its own, with the servers that it starts.
     running = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603
     try:
