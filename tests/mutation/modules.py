@@ -22,7 +22,7 @@ _SETTINGS = """
 source_paths = ["asgisec"]
 only_mutate = {files}
 also_copy = ["docs", "examples", "bench", "README.md", "Makefile", "mkdocs.yml"]
-timeout_multiplier = 2.0
+timeout_multiplier = 6.0
 # The tests run several times in one process: threads that log, as Litestar's, find the output of the first run closed.
 pytest_add_cli_args = ["-q", "-x", "--hypothesis-profile=quick", "-p", "no:threadexception", "-k", {chosen}]
 pytest_add_cli_args_test_selection = {tests}
