@@ -57,8 +57,7 @@ def from_secret(secret: bytes, algorithm: str, kid: str | None) -> Key:
 
 def from_pair(key: object, algorithm: str | None, kid: str | None) -> Key:
     """Return the key for a pair or a public half."""
-    own = default_algorithm(key)
-    if own is None or not isinstance(key, Private | Public):
+    if not isinstance(key, Private | Public) or (own := default_algorithm(key)) is None:
         raise BadKey("use an RSA key, an EC key on P-256 or P-384, or an Ed25519 key")
     algorithm = algorithm or own
     if algorithm not in KINDS or KINDS[algorithm] != KINDS[own] or (KINDS[own] == "EC" and algorithm != own):

@@ -166,13 +166,13 @@ def _der(signature: bytes, size: int) -> bytes:
     return encode_dss_signature(int.from_bytes(signature[:size]), int.from_bytes(signature[size:]))
 
 
-def default_algorithm(key: object) -> str | None:
+def default_algorithm(key: Private | Public) -> str | None:
     """Return the algorithm of a key that names none; `None` where we have none for it."""
     if isinstance(key, RSAPrivateKey | RSAPublicKey):
         return "RS256"
     if isinstance(key, EllipticCurvePrivateKey | EllipticCurvePublicKey):
         return {SECP256R1.name: "ES256", SECP384R1.name: "ES384"}.get(key.curve.name)
-    return "EdDSA" if isinstance(key, Ed25519PrivateKey | Ed25519PublicKey) else None
+    return "EdDSA"
 
 
 def _thumbprint(made_of: dict[str, Any]) -> str:

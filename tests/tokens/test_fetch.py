@@ -10,8 +10,9 @@ from urllib.error import URLError
 
 import pytest
 
-from asgisec.tokens._fetch import fetch_json
+from asgisec.tokens._fetch import MAX_ANSWER, fetch_json
 from tests.certificates import certificate
+from tests.tokens.providing import Provider
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,60 @@ def test_the_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(failed.value.reason, ConnectionRefusedError)
 
 
+def test_this_machine_is_asked_without_a_proxy(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # where nobody is
+    assert fetch_json(f"{provider.url}/keys", 5) == provider.answers["/keys"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [
+        pytest.param(500, OSError, "the answer has status 500", id="500"),
+        pytest.param(204, OSError, "the answer has status 204", id="204"),
+        pytest.param(b"{}".ljust(MAX_ANSWER + 1), ValueError, "the answer is too large", id="too large"),
+    ],
+)
+def test_what_is_wrong_with_an_answer_is_said(
+    provider: Provider, answer: object, error: type[Exception], message: str
+) -> None:
+    provider.answers["/keys"] = answer
+    with pytest.raises(error, match=f"^{message}$"):
+        fetch_json(f"{provider.url}/keys", 5)
+
+
+def test_an_answer_in_the_last_second_is_in_time(provider: Provider) -> None:
+    assert fetch_json(f"{provider.url}/keys", 1, clock=lambda: 0.0) == provider.answers["/keys"]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "begin"),
+    [
+        pytest.param("https", b"", id="no handshake"),
+        pytest.param("http", b"", id="no answer"),
+        pytest.param("http", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{", id="half an answer"),
+    ],
+)
+def test_nobody_waits_for_one_who_is_silent(scheme: str, begin: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            asking, _ = listening.accept()
+            with asking, suppress(OSError):
+                asking.settimeout(2)
+                asking.recv(65_536)
+                asking.sendall(begin)
+                asking.recv(65_536)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        with pytest.raises(OSError) as failed:  # noqa: PT011 - one of two, which wrap one another
+            fetch_json(f"{scheme}://127.0.0.1:{listening.getsockname()[1]}/", 0.02)
+        answering.join(30)
+    assert isinstance(getattr(failed.value, "reason", failed.value), TimeoutError)
+
+
 HEAD = b"HTTP/1.1 200 OK\r\n"
 ENDLESS = {
     "a header": (HEAD, b"x"),
@@ -86,7 +141,7 @@ def test_a_fetch_ends_though_the_answer_does_not(begin: bytes, again: bytes) -> 
 
         answering = threading.Thread(target=answer)
         answering.start()
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match=r"^the answer took too long$"):
             fetch_json(f"http://127.0.0.1:{listening.getsockname()[1]}/", 30, clock=lambda: next(ticks))
         answering.join(30)
     assert not answering.is_alive()

@@ -1,7 +1,7 @@
 """Keys: from where, for what, for how long, and what is never shown of them."""
 
 import json
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
@@ -62,6 +62,10 @@ THUMBPRINTS = {
         {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
         "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
     ),
+    "OKP, for the algorithm by its newer name": (
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "alg": "Ed25519"},
+        "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+    ),
 }
 
 
@@ -116,15 +120,19 @@ def test_a_public_key_verifies_and_does_not_sign() -> None:
     keys = KeySet.from_pem(public_pem(EC_KEY))
     assert not keys.can_sign
     verifier(keys).verify(KeySet.from_pem(pem(EC_KEY)).sign(CLAIMS))
-    with pytest.raises(ConfigError, match="needs a private key or a secret"):
+    with pytest.raises(ConfigError, match=r"^KeySet got KeySet\(<ES256 key .*needs a private key or a secret"):
         keys.sign(CLAIMS)
 
 
 def test_the_first_key_that_can_signs() -> None:
     listed = [*KeySet.from_pem(public_pem(EC_KEY)).public_jwks()["keys"], private_jwk(RSA_KEY, kid="rsa")]
     token = KeySet.from_jwks({"keys": listed}).sign(CLAIMS, typ="JWT")
-    head = json.loads(__import__("base64").urlsafe_b64decode(token.partition(".")[0] + "=="))
-    assert head == {"alg": "RS256", "kid": "rsa", "typ": "JWT"}
+    assert urlsafe_b64decode(token.partition(".")[0] + "==") == b'{"alg":"RS256","kid":"rsa","typ":"JWT"}'
+
+
+def test_what_is_no_json_is_not_signed() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        KeySet.from_secret(SECRET).sign({**CLAIMS, "exp": float("nan")})
 
 
 def test_what_is_published() -> None:
@@ -183,6 +191,9 @@ WRONG: dict[str, dict[str, tuple[Any, str]]] = {
             lambda: KeySet.from_secret(SECRET, algorithm=1),  # type: ignore[arg-type]  # wrong
             "write a text, or leave it out",
         ),
+    },
+    "KeySet.generate(kid=) got ''": {
+        "the kid of a made one is empty": (lambda: KeySet.generate(kid=""), "write a text, or leave it out"),
     },
     "KeySet.generate(algorithm=) got 1": {
         "algorithm is a number": (lambda: KeySet.generate(1), "write a text, or leave it out"),  # type: ignore[arg-type]  # wrong

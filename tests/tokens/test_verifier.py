@@ -114,7 +114,8 @@ ATTACKS: dict[str, tuple[str, Any]] = {
     "kid of SQL": ("unknown_key", minted(header={**HEADER, "kid": "k1' UNION SELECT 'x"})),
     "kid of a URL": ("unknown_key", minted(header={**HEADER, "kid": "https://evil.example/jwks"})),
     "kid in other case": ("unknown_key", minted(header={**HEADER, "kid": "K1"})),
-    "kid of 300 signs": ("malformed", minted(header={**HEADER, "kid": "k" * 300})),
+    "kid of 256 signs": ("unknown_key", minted(header={**HEADER, "kid": "k" * 256})),
+    "kid of 257 signs": ("malformed", minted(header={**HEADER, "kid": "k" * 257})),
     "kid is empty": ("malformed", minted(header={**HEADER, "kid": ""})),
     "kid is null": ("malformed", minted(header={**HEADER, "kid": None})),
     "kid is a list": ("malformed", minted(header={**HEADER, "kid": ["k1"]})),
@@ -265,7 +266,7 @@ LEGAL: dict[str, tuple[Any, Any, dict[str, Any]]] = {
 
 @pytest.mark.parametrize(("claims", "header", "options"), LEGAL.values(), ids=LEGAL)
 def test_a_good_token_is_read(claims: Any, header: Any, options: dict[str, Any]) -> None:
-    checked = verifier(**options)
+    checked = verifier(KeySet.from_secret(SECRET, kid="k1"), **options)
     found = checked.verify(minted(claims, header))
     assert found["iss"] == ISSUER
     assert checked.verify(minted(claims, header)) is found  # seen before
@@ -274,6 +275,7 @@ def test_a_good_token_is_read(claims: Any, header: Any, options: dict[str, Any])
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "ES384", "EdDSA"])
 def test_every_algorithm(algorithm: str) -> None:
     keys = KeySet.generate(algorithm)
+    assert [key.algorithm for key in keys.current().keys] == [algorithm]
     token = keys.sign(CLAIMS)
     assert dict(verifier(keys).verify(token)) == CLAIMS
     head, body, signature = token.split(".")
@@ -281,6 +283,18 @@ def test_every_algorithm(algorithm: str) -> None:
     with pytest.raises(InvalidToken) as refusal:
         verifier(keys).verify(f"{head}.{body}.{bad}")
     assert refusal.value.reason == "signature"
+
+
+def test_the_newer_name_of_an_algorithm() -> None:
+    # RFC 9864 section 2.2.
+    assert verifier(ED).verify(minted(header={**HEADER, "alg": "Ed25519", "kid": "ed"}, keys=ED)) == CLAIMS
+
+
+def test_a_token_has_no_more_characters_than_is_allowed() -> None:
+    assert verifier(max_size=len(GOOD)).verify(GOOD) == CLAIMS
+    with pytest.raises(InvalidToken) as refusal:
+        verifier(max_size=len(GOOD) - 1).verify(GOOD)
+    assert refusal.value.reason == "too_large"
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "ES384", "EdDSA"])
@@ -354,7 +368,9 @@ def test_what_is_used_stays_remembered() -> None:
     checked = verifier(cache_size=10)
     found = checked.verify(GOOD)
     for number in range(100):
-        checked.verify(minted({**CLAIMS, "jti": str(number)}))
+        token = minted({**CLAIMS, "jti": str(number)})
+        latest = checked.verify(token)
+        assert checked.verify(token) is latest
         assert checked.verify(GOOD) is found
 
 
