@@ -22,10 +22,11 @@ def test_discovery(provider: Provider, backend: str) -> None:
     assert repr(keys) == f"RemoteKeySet('{provider.url}')"
 
 
-def test_discovery_below_a_path(provider: Provider) -> None:
-    issuer = f"{provider.url}/realms/a/"
+@pytest.mark.parametrize("path", ["/realms/a", "/realms/a/", "/realms/X"])
+def test_discovery_below_a_path(provider: Provider, path: str) -> None:
+    issuer = f"{provider.url}{path}"
     found = {"issuer": issuer, "jwks_uri": f"{provider.url}/keys"}
-    provider.answers["/realms/a/.well-known/openid-configuration"] = found
+    provider.answers[f"{path.rstrip('/')}/.well-known/openid-configuration"] = found
     assert ask(RemoteKeySet(issuer=issuer), OLD.sign(CLAIMS))["tenant"] == "t1"
 
 
@@ -33,6 +34,22 @@ def test_a_url_of_keys(provider: Provider) -> None:
     keys = RemoteKeySet(jwks_url=f"{provider.url}/keys")
     assert ask(keys, OLD.sign(CLAIMS)).subject == "user-1"
     assert provider.asked == ["/keys"]
+
+
+def test_keys_are_asked_for_after_five_minutes_and_believed_for_a_day(provider: Provider) -> None:
+    """Where nothing else is said."""
+    clock = Clock()
+    keys = RemoteKeySet(issuer=provider.url, clock=clock)
+    for at, fetches in ((0, 1), (299.9, 1), (300, 2)):
+        clock.now = at
+        ask(keys, OLD.sign(CLAIMS))
+        settled(keys)
+        assert provider.fetches() == fetches
+    clock.now = 300 + 86_399.9
+    assert [key.kid for key in keys.current().keys] == ["old"]
+    clock.now = 300 + 86_400
+    with pytest.raises(KeysUnavailable):
+        keys.current()
 
 
 def test_verify_is_pure(provider: Provider) -> None:
@@ -98,7 +115,7 @@ def test_a_new_key_is_learned_at_once(provider: Provider) -> None:
 
 def test_who_asks_for_new_keys_is_told_whether_there_may_be_some(provider: Provider) -> None:
     clock = Clock()
-    keys = RemoteKeySet(issuer=provider.url, cooldown=30, clock=clock)
+    keys = RemoteKeySet(issuer=provider.url, clock=clock)  # once in 30 seconds, where nothing else is said
     assert anyio.run(keys.learn) is True
     clock.now += 29
     assert anyio.run(keys.learn) is False

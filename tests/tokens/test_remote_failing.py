@@ -5,6 +5,7 @@ import logging
 import socket
 import threading
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any, NoReturn
 
 import anyio
@@ -54,12 +55,25 @@ BAD_DAYS: dict[str, Callable[[Provider], dict[str, Any]]] = {
     },
 }
 
+WHY = {
+    "keys are text": "this is no set of keys, or too large a one",
+    "no keys": "no key of this set can be used",
+    "only a secret": "no key of this set can be used",
+    "65 keys": "this is no set of keys, or too large a one",
+    "wrong issuer": "the discovered document is another issuer's",
+    "no issuer": "the discovered document is another issuer's",
+    "no keys named": "names no URL of keys that we would fetch",
+    "keys in a file": "names no URL of keys that we would fetch",
+    "keys over plain http elsewhere": "names no URL of keys that we would fetch",
+}
 
-@pytest.mark.parametrize("bad", BAD_DAYS.values(), ids=BAD_DAYS)
+
+@pytest.mark.parametrize("day", BAD_DAYS)
 def test_a_bad_answer_gives_no_keys_and_takes_none(
-    provider: Provider, bad: Any, caplog: pytest.LogCaptureFixture
+    provider: Provider, day: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Clock()
+    bad = BAD_DAYS[day]
     good = dict(provider.answers)
     provider.answers |= bad(provider)
     keys = RemoteKeySet(issuer=provider.url, ttl=60, max_stale=600, clock=clock)
@@ -68,6 +82,7 @@ def test_a_bad_answer_gives_no_keys_and_takes_none(
         ask(keys, token)
     assert refusal.value.reason == "keys_unavailable"
     assert refusal.value.__cause__ is not None
+    assert WHY.get(day, "") in str(refusal.value.__cause__)
     assert told(caplog) == [("sys_keys_unavailable", "fetch_failed", "RemoteKeySet", logging.ERROR)]
     provider.answers = good  # it is mended, and the next caller finds it so
     ask(keys, token)
@@ -89,9 +104,10 @@ def test_as_many_keys_and_as_large_a_set_as_is_taken(provider: Provider) -> None
     assert ask(RemoteKeySet(issuer=provider.url), OLD.sign(CLAIMS)).subject == "user-1"
 
 
-def test_who_finds_keys_too_old_waits_for_new_ones(provider: Provider) -> None:
+@pytest.mark.parametrize("ttl", [60, 600])
+def test_who_finds_keys_too_old_waits_for_new_ones(provider: Provider, ttl: int) -> None:
     clock = Clock()
-    keys = RemoteKeySet(issuer=provider.url, ttl=60, max_stale=600, clock=clock)
+    keys = RemoteKeySet(issuer=provider.url, ttl=ttl, max_stale=600, clock=clock)
     ask(keys, OLD.sign(CLAIMS))
     clock.now += 600
     assert ask(keys, OLD.sign(CLAIMS)).subject == "user-1"
@@ -137,6 +153,21 @@ def test_one_who_does_not_answer_is_asked_less_and_less(provider: Provider) -> N
         assert provider.fetches() == fetches
 
 
+def test_one_who_never_answers_is_asked_every_thirty_hours_however_long_the_cooldown(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    keys = RemoteKeySet(jwks_url="http://127.0.0.1:9", cooldown=timedelta(days=9), clock=clock)
+
+    async def main() -> None:
+        for _ in range(25):
+            await keys.prepare()
+            clock.now += 104_858  # 0.1 seconds, doubled twenty times
+
+    anyio.run(main)
+    assert len(told(caplog)) == 25
+
+
 def test_one_who_answers_again_is_asked_twice_at_once_when_he_fails_again(provider: Provider) -> None:
     clock = Clock()
     good = provider.answers["/keys"]
@@ -151,6 +182,19 @@ def test_one_who_answers_again_is_asked_twice_at_once_when_he_fails_again(provid
         ask(keys, OLD.sign(CLAIMS))
         assert provider.fetches() == fetches
         clock.now += 600
+
+
+def test_one_has_five_seconds_where_nothing_else_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+
+    def connect(_: object, timeout: float, *__: object) -> NoReturn:
+        given.append(timeout)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("socket.create_connection", connect)
+    with pytest.raises(KeysUnavailable):
+        ask(RemoteKeySet(issuer="http://127.0.0.1:9"), OLD.sign(CLAIMS))
+    assert given == [5]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
