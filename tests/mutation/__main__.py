@@ -11,18 +11,18 @@ import sys
 
 from tests.mutation import modules, scripts
 from tests.mutation.argued import RESULTS, ROOT, Mutant, argued, counted, recorded
-from tests.mutation.parts import PARTS, SCRIPTS
+from tests.mutation.parts import MUTATED, PARTS, SCRIPTS
 
 _WORK = ROOT / ".mutants"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} or scripts; default: all")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(MUTATED)}; default: all")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="how many at once (default: %(default)s)")
     options = parser.parse_args()
-    names = options.parts or [*PARTS, "scripts"]
-    if unknown := set(names) - {*PARTS, "scripts"}:
+    names = options.parts or list(MUTATED)
+    if unknown := set(names) - set(MUTATED):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     reasons, results, unargued = argued(), recorded(), list[Mutant]()
     for name in names:

@@ -6,7 +6,7 @@ wrong. What survives those is put to wider tests.
 
 from dataclasses import dataclass
 
-__all__ = ["PARTS", "SCRIPTS", "Part", "Script"]
+__all__ = ["MUTATED", "PARTS", "SCRIPTS", "Part", "Script"]
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,18 @@ class Script:
     """The tests of a Lua script.
 
     Args:
-        tests: What runs for every mutant.
-        chosen: An expression of words in their names.
+        tests: What runs for every mutant, but for what runs in databases.
     """
 
     tests: tuple[str, ...]
-    chosen: str = "valkey"
 
+
+MUTATED = {
+    "stack": "the pass",
+    "limits": "rate limits, in the process",
+    "tokens": "tokens",
+    "scripts": "scripts that run in Redis",
+}
 
 PARTS = {
     "stack": Part(
@@ -126,19 +131,20 @@ PARTS = {
     ),
 }
 
-_RATE_LIMITS = Script(("tests/stores/test_rate_limits.py",), "valkey or scripts or redis")
-_LOGINS = Script(("tests/stores/test_logins.py", "tests/stores/test_logins_alike.py"))
+_KEPT = ("tests/stores/test_redis_lifetimes.py", "tests/stores/test_redis_records.py")
+_RATE_LIMITS = Script((*_KEPT, "tests/stores/test_rate_limits.py"))
+_LOGINS = Script((*_KEPT, "tests/stores/test_logins.py", "tests/stores/test_logins_alike.py"))
 _KEYS = Script(("tests/stores/test_api_key_store.py",))
 
 SCRIPTS = {
     "change.lua": Script(("tests/stores/test_refresh_families.py", "tests/stores/test_api_key_store.py")),
     "count.lua": _KEYS,
-    "deny.lua": Script(("tests/stores/test_denylist.py",)),
-    "enlist.lua": Script(("tests/stores/test_refresh_families.py",)),
-    "lease.lua": Script(("tests/stores/test_leases.py",)),
+    "deny.lua": Script((*_KEPT, "tests/stores/test_denylist.py")),
+    "enlist.lua": Script((*_KEPT, "tests/stores/test_refresh_families.py")),
+    "lease.lua": Script((*_KEPT, "tests/stores/test_leases.py")),
     "login_attempt.lua": _LOGINS,
     "login_settle.lua": _LOGINS,
-    "put.lua": Script(("tests/stores/test_refresh_families.py", "tests/stores/test_api_key_store.py")),
+    "put.lua": Script((*_KEPT, "tests/stores/test_refresh_families.py", "tests/stores/test_api_key_store.py")),
     "rate_limits/begin.lua": _RATE_LIMITS,
     "rate_limits/counters.lua": _RATE_LIMITS,
     "rate_limits/fixed-window.lua": _RATE_LIMITS,
@@ -146,5 +152,5 @@ SCRIPTS = {
     "rate_limits/logs.lua": _RATE_LIMITS,
     "rate_limits/moving-window.lua": _RATE_LIMITS,
     "rate_limits/sliding-window-counter.lua": _RATE_LIMITS,
-    "rotate.lua": Script(("tests/stores/test_refresh_families.py",)),
+    "rotate.lua": Script((*_KEPT, "tests/stores/test_refresh_families.py")),
 }

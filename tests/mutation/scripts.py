@@ -3,12 +3,14 @@
 import os
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
-from queue import SimpleQueue
+from typing import NoReturn
+
+import pytest
 
 from tests.mutation.argued import ROOT, Mutant
 from tests.mutation.modules import copied
@@ -18,6 +20,18 @@ LUA = "asgisec/stores/redis/lua"
 
 # A script that never ends stops the server, and with it every test.
 _PATIENCE = 120  # seconds
+_SAID = "said.txt"
+# What takes its time to load is loaded once; not the package, which reads its scripts as it is loaded.
+_LOADED_ONCE = (
+    "asyncpg",
+    "aiosqlite",
+    "hypothesis.strategies",
+    "limits",
+    "redis.asyncio.cluster",
+    "sqlalchemy.ext.asyncio",
+    "starlette.applications",
+    "trio",
+)
 _OTHER = {
     "<": "<=",
     "<=": "<",
@@ -54,23 +68,21 @@ def tried(scripts: dict[str, Script], work: Path, processes: int) -> tuple[dict[
     Returns:
         What became of each, and those that live.
     """
-    places: SimpleQueue[Path] = SimpleQueue()
-    for number in range(processes):
-        copied(work / f"scripts-{number}")
-        places.put(work / f"scripts-{number}")
-
-    def verdict(name: str, text: str) -> str:
-        place = places.get()
-        try:
-            return _verdict(place, name, text, scripts[name])
-        finally:
-            places.put(place)
-
-    mutants = [(name, mutant, text) for name in scripts for mutant, text in mutants_of(name, _source(ROOT, name))]
-    with ThreadPoolExecutor(processes) as pool:
-        ends = list(pool.map(verdict, (name for name, _, _ in mutants), (text for _, _, text in mutants)))
-    verdicts = {f"{name} {number}": end for number, ((name, _, _), end) in enumerate(zip(mutants, ends, strict=True))}
-    return verdicts, [mutant for (_, mutant, _), end in zip(mutants, ends, strict=True) if end == "survived"]
+    places = [work / f"scripts-{number}" for number in range(processes)]
+    for place in places:
+        copied(place)
+    for module in _LOADED_ONCE:
+        import_module(module)
+    for name, script in scripts.items():
+        if _run(places, [(name, _source(name))], script) != ["survived"]:
+            sys.exit(f"the tests of {name} fail as it is: {(places[0] / _SAID).read_text()}")
+    verdicts, alive = dict[str, str](), list[Mutant]()
+    for name, script in scripts.items():
+        mutants = list(mutants_of(name, _source(name)))
+        ends = _run(places, [(name, text) for _, text in mutants], script)
+        verdicts |= {f"{name} {number}": end for number, end in enumerate(ends)}
+        alive += [mutant for (mutant, _), end in zip(mutants, ends, strict=True) if end == "survived"]
+    return verdicts, alive
 
 
 def mutants_of(name: str, source: str) -> Iterator[tuple[Mutant, str]]:
@@ -91,26 +103,51 @@ def _changes(line: str) -> Iterator[str]:
             yield line[: found.start()] + other + line[found.end() :]
 
 
-def _source(place: Path, name: str) -> str:
-    return (place / LUA / name).read_text("utf-8")
+def _source(name: str) -> str:
+    return (ROOT / LUA / name).read_text("utf-8")
 
 
-def _verdict(place: Path, name: str, text: str, script: Script) -> str:
-    before = _source(place, name)
-    path = place / LUA / name
-    path.write_text(text, "utf-8")
-    options = ["-q", "-x", "-n0", "--hypothesis-profile=quick", "-k", script.chosen]
-    command = [sys.executable, "-m", "pytest", *options, *script.tests]
-    # In a group of its own, with the servers that it starts.
-    running = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603
-    try:
-        said, _ = running.communicate(timeout=_PATIENCE)
-    except subprocess.TimeoutExpired:
-        os.killpg(running.pid, signal.SIGKILL)
-        running.communicate()
-        return "timeout"
-    finally:
-        path.write_text(before, "utf-8")
-    if running.returncode not in {0, 1}:
-        sys.exit(f"{said}\npytest ended with {running.returncode}")
-    return "killed" if running.returncode else "survived"
+def _run(places: list[Path], changed: list[tuple[str, str]], script: Script) -> list[str]:
+    """Run the tests against each text of a script, as many at once as there are places."""
+    ends, free, running = [""] * len(changed), list(places), dict[int, tuple[int, Path]]()
+    for number, (name, text) in enumerate(changed):
+        if not free:
+            _wait(running, ends, free)
+        place = free.pop(0)
+        child = os.fork()
+        if not child:
+            _be_a_child(place, name, text, script)
+        running[child] = number, place
+    while running:
+        _wait(running, ends, free)
+    for name, _ in changed[:1]:
+        for place in places:
+            (place / LUA / name).write_text(_source(name), "utf-8")
+    return ends
+
+
+def _wait(running: dict[int, tuple[int, Path]], ends: list[str], free: list[Path]) -> None:
+    child, status = os.wait()
+    number, place = running.pop(child)
+    # A server that it started is in its group; one that was busy with a script without end is there still.
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(status)
+    if code not in {0, 1, -signal.SIGALRM}:
+        sys.exit(f"{(place / _SAID).read_text()}\npytest ended with {code}")
+    ends[number] = {0: "survived", 1: "killed"}.get(code, "timeout")
+    free.append(place)
+
+
+def _be_a_child(place: Path, name: str, text: str, script: Script) -> NoReturn:
+    os.setsid()
+    signal.alarm(_PATIENCE)
+    os.chdir(place)
+    sys.path.insert(0, str(place))
+    said = os.open(_SAID, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    (place / LUA / name).write_text(text, "utf-8")
+    options = ["-q", "-x", "-n0", "--assert=plain", "--hypothesis-profile=quick", "-k", "not sqlite and not postgresql"]
+    code = pytest.main([*options, *script.tests])
+    os._exit(code)

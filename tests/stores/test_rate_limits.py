@@ -1,8 +1,8 @@
 """The contract of a `RateLimitStore`, over every store that is one; the scripts of Redis against the memory store."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -12,9 +12,9 @@ from limits import RateLimitItemPerHour, RateLimitItemPerMinute, RateLimitItemPe
 from asgisec.policies.rate_limit.limiter import STRATEGIES, RateLimiter
 from asgisec.stores import MemoryStore, RedisStore
 from asgisec.stores.protocols import Decision, RateLimitStore
-from asgisec.stores.redis._core import Script, Word
 from tests import valkey
-from tests.stores.test_rate_limits_model import START, TICK, Clock, hits_of, limits_of
+from tests.stores.test_rate_limits_model import START, TICK, hits_of, limits_of
+from tests.stores.timed import Timed
 
 pytestmark = pytest.mark.anyio
 
@@ -93,26 +93,6 @@ async def test_two_strategies_share_no_count(store: RateLimitStore) -> None:
         assert (await RateLimiter("1/hour", store=store, strategy=strategy).hit("ada")).allowed
 
 
-# What asks the server for its time, in a test asks the test.
-TIMED = "local now = tonumber(table.remove(ARGV))"
-# The server's own clock goes on while that of the test stands still.
-EXPIRING = ", 'PX', max(1, ceil(seconds * 1000)))"
-
-
-class Timed(RedisStore):
-    """A store whose scripts run on a clock of the test's."""
-
-    clock = Clock()
-
-    async def run(self, script: Script, keys: Sequence[str], args: Sequence[Word]) -> Any:
-        head, _, rest = script.source.decode().partition("local time")
-        asking, _, body = rest.partition("local cost")
-        assert asking.count("redis.call('TIME')") == 1
-        assert body.count(EXPIRING) == 1
-        timed = Script(script.name, f"{head}{TIMED}\nlocal cost{body.replace(EXPIRING, ')')}")
-        return await super().run(timed, keys, [*args, repr(self.clock.now)])
-
-
 @pytest.mark.parametrize("strategy", STRATEGIES)
 async def test_the_scripts_decide_as_the_memory_store_does(valkey_url: str, strategy: str) -> None:
     async with Timed.from_url(valkey_url, timeout=10) as shared:
@@ -127,6 +107,26 @@ async def test_the_scripts_decide_as_the_memory_store_does(valkey_url: str, stra
         for limits, hits in cases:
             shared._prefix = valkey.fresh_prefix()
             await _compare(shared, strategy, limits, hits)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    ("limits", "costs", "longest"),
+    [
+        pytest.param([(4, 2)], [1, 1, 1, 2, 3, 4, 5, 0], 24, id="few"),
+        pytest.param([(1, 1)], [1, 1, 0, 2], 12, id="one"),
+        pytest.param([(40, 2), (90, 9)], [1, 2, 5, 9, 13, 40, 41], 16, id="many, of two limits"),
+        pytest.param([(1500, 8)], [1, 40, 170, 300, 700, 1500], 32, id="more than a log has entries"),
+    ],
+)
+async def test_the_scripts_decide_as_the_memory_store_does_on_a_long_walk(
+    valkey_url: str, strategy: str, limits: list[tuple[int, int]], costs: list[int], longest: int
+) -> None:
+    drawn = Random(strategy)  # noqa: S311 - the same walk each time
+    steps = [*range(1, longest), *[0] * longest]
+    hits = [(drawn.choice(steps), "ada", drawn.choice(costs)) for _ in range(400)]
+    async with Timed.from_url(valkey_url, prefix=valkey.fresh_prefix(), timeout=10) as shared:
+        await _compare(shared, strategy, limits, hits)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -147,6 +147,27 @@ async def test_a_server_whose_clock_is_set_back_closes_nothing_for_longer_than_a
         assert 0 < refused.retry_after <= 2
         clock.now += 4
         assert (await limiter.hit("ada", cost=4)).allowed
+
+
+async def test_a_log_of_a_server_whose_clock_is_set_back_keeps_what_was_spent(valkey_url: str) -> None:
+    async with Timed.from_url(valkey_url, prefix=valkey.fresh_prefix(), timeout=10) as shared:
+        shared.clock.now = START
+        limiter = RateLimiter("6/200 seconds", store=shared, strategy="moving-window", on_store_error="deny")
+        for cost, seconds in [(1, 190), (2, 5), (3, 10)]:
+            assert (await limiter.hit("ada", cost)).allowed
+            shared.clock.now += seconds
+        # The first is over, and looked away.
+        assert (await limiter.peek("ada"))[0].remaining == 1
+        shared.clock.now -= 3600
+        (key,) = await shared.command("KEYS", f"{shared._prefix}*")
+        await shared.command("PEXPIRE", key, 3_800_000)
+        for _ in range(2):
+            (status,) = await limiter.peek("ada")
+            assert status.remaining == 1
+            assert status.reset_after == pytest.approx(200, abs=1e-3)
+        assert 190_000 < await shared.command("PTTL", key) <= 200_000
+        shared.clock.now += 200.5
+        assert (await limiter.hit("ada", 6)).allowed
 
 
 async def _compare(
