@@ -479,6 +479,7 @@ def test_what_must_be_awaited_is_refused_at_start(sink: Any) -> None:
     with pytest.raises(ConfigError) as refused:
         SecurityMiddleware(answering(), on_event=sink)
     assert (refused.value.option, refused.value.value) == ("SecurityMiddleware(on_event=)", sink)
+    assert "nobody would await it" in refused.value.mend
 
 
 def test_a_text_is_no_list_of_callables() -> None:

@@ -129,6 +129,21 @@ def test_receive_is_wrapped_only_where_a_policy_does(policy: Policy, same_receiv
     assert _objects_seen(scope, policy)[1] is same_receive
 
 
+def test_a_policy_may_put_something_around_the_application() -> None:
+    wrapped: list[Any] = []
+
+    def around(app: App) -> App:
+        wrapped.append(app)
+        return answering(203)
+
+    def watch(exchange: Exchange) -> None:
+        exchange.around = around
+
+    app = answering()
+    assert request(SecurityMiddleware(app, made(on_request=watch))).status == 203
+    assert wrapped == [app]
+
+
 def test_the_scope_of_the_server_is_not_changed() -> None:
     def judge(exchange: Exchange) -> None:
         exchange.scope["client"] = ("203.0.113.9", 1)
