@@ -1,11 +1,13 @@
 """Mutate Lua scripts: one sign, one number or one command at a time, each put to the tests on a server of its own."""
 
+import json
 import os
 import re
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
@@ -63,7 +65,7 @@ _COMMAND = re.compile(r"\s*(?:redis\.call|call|write)\(.*\)\s*")
 
 
 def tried(scripts: dict[str, Script], work: Path, processes: int) -> tuple[dict[str, str], list[Mutant]]:
-    """Try every mutant of the scripts.
+    """Try every mutant of the scripts that was not tried yet, and what lived the last time.
 
     Returns:
         What became of each, and those that live.
@@ -76,13 +78,23 @@ def tried(scripts: dict[str, Script], work: Path, processes: int) -> tuple[dict[
     for name, script in scripts.items():
         if _run(places, [(name, _source(name))], script) != ["survived"]:
             sys.exit(f"the tests of {name} fail as it is: {(places[0] / _SAID).read_text()}")
+    kept = work / "scripts.json"
+    known: dict[str, str] = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
     verdicts, alive = dict[str, str](), list[Mutant]()
     for name, script in scripts.items():
-        mutants = list(mutants_of(name, _source(name)))
-        ends = _run(places, [(name, text) for _, text in mutants], script)
-        verdicts |= {f"{name} {number}": end for number, end in enumerate(ends)}
-        alive += [mutant for (mutant, _), end in zip(mutants, ends, strict=True) if end == "survived"]
+        mutants = {named(name, text): (mutant, text) for mutant, text in mutants_of(name, _source(name))}
+        untried = {label: text for label, (_, text) in mutants.items() if known.get(label, "survived") == "survived"}
+        ends = _run(places, [(name, text) for text in untried.values()], script)
+        known |= dict(zip(untried, ends, strict=True))
+        kept.write_text(json.dumps(known), "utf-8")
+        verdicts |= {label: known[label] for label in mutants}
+        alive += [mutant for label, (mutant, _) in mutants.items() if known[label] == "survived"]
     return verdicts, alive
+
+
+def named(name: str, text: str) -> str:
+    """Return what a mutant is known by: the script that it is."""
+    return f"{name} {sha256(text.encode()).hexdigest()[:16]}"
 
 
 def mutants_of(name: str, source: str) -> Iterator[tuple[Mutant, str]]:

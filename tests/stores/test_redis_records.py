@@ -72,7 +72,7 @@ async def test_it_is_the_servers_time(valkey_url: str, written: Callable[[RedisS
 
 async def test_a_list_forgets_what_is_over(valkey_url: str) -> None:
     async with RedisStore.from_url(valkey_url, prefix=fresh_prefix(), timeout=10) as store:
-        for name, lifetime in {"over": -1, "f1": 60, "f2": 90}.items():
+        for name, lifetime in {"f1": 60, "over": -1, "f2": 90}.items():
             await store.add_family(family(name, lifetime))
         (key,) = [
             key
