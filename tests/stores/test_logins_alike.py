@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 # Nothing is forgotten meanwhile, as the server would by a clock of its own.
 PACES = {
     "one": Pace(1, 4000.0, 50_000.0, 2_000_000.0),
-    "two": Pace(2, 9000.0, 9000.0, 2_000_000.0),
+    "two": Pace(2, 3000.0, 9000.0, 2_000_000.0),
     "three": Pace(0, 0.5, 2_000_000.0, 2_000_000.0),
 }
 NAMES = st.sampled_from(["home", "away", "\ud800", "a:{b}", "x" * 300])
@@ -58,7 +58,7 @@ async def test_they_decide_alike_on_a_long_walk(valkey_url: str, seed: int) -> N
     calls: list[tuple[float, str, Any]] = []
     for _ in range(250):
         kinds = drawn.choice([["one"], ["two"], ["three"], ["one", "two"]])
-        counts = [(kind, PACES[kind], None) for kind in kinds]
+        counts = [(kind, PACES[kind], drawn.choice([None, "home"])) for kind in kinds]
         call: Any = drawn.choice([counts, counts, counts, {"undo": counts}, {"undo": counts}, {"forget": kinds[:1]}])
         calls.append((drawn.choice([0.0, 0.25, 1.5, 1000.0, 4000.25, 9000.0]), "ada", call))
     async with Timed.from_url(valkey_url, prefix=fresh_prefix(), timeout=10) as theirs:
