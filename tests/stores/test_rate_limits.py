@@ -200,7 +200,9 @@ async def _compare(
         assert not isinstance(decided, Decision)
         found = await decided
         assert found.allowed == expected.allowed
+        assert found.retry_after == pytest.approx(expected.retry_after, abs=2e-6)
         for one, other in zip(found.limits, expected.limits, strict=True):
+            assert one.limit is other.limit
             assert one.remaining == other.remaining
             assert one.reset_after == pytest.approx(other.reset_after, abs=2e-6)
             assert one.retry_after == pytest.approx(other.retry_after, abs=2e-6)

@@ -140,11 +140,11 @@ def test_what_is_wrong(limits: list[Any], options: dict[str, Any], message: str)
         RateLimit(*limits, **options)
     shown = str(raised.value)
     assert shown.startswith("RateLimit(")
-    assert shown.removeprefix("RateLimit(") == message or "..." in shown
+    assert shown.removeprefix("RateLimit(") == message
 
 
 def test_a_rule_that_is_listed_twice() -> None:
-    with pytest.raises(ConfigError, match="list each rule once: it would count every request twice"):
+    with pytest.raises(ConfigError, match=r"RateLimit\(rules=\) got \[Rule\(.*list each rule once"):
         RateLimit(rules=[Rule("/a", limits="1/minute"), Rule("/a", limits="1 per minute")])
 
 
