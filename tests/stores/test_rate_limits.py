@@ -180,6 +180,11 @@ async def test_a_sliding_window_of_a_server_whose_clock_is_set_back_begins_now(v
         (status,) = await limiter.peek("ada")
         assert status.remaining == 0
         assert status.reset_after == pytest.approx(350, abs=1e-3)
+        ours = RateLimiter("4/200 seconds", store=MemoryStore(clock=shared.clock), strategy="sliding-window-counter")
+        shared.clock.now += 3600
+        assert (await ours.hit("ada", 4)).allowed
+        shared.clock.now -= 3600
+        assert (await ours.peek("ada"))[0].reset_after == pytest.approx(350, abs=1e-3)
         (key,) = await shared.command("KEYS", f"{shared._prefix}*")
         assert 390_000 < await shared.command("PTTL", key) <= 400_000
 

@@ -51,6 +51,21 @@ async def test_limits_as_the_limits_package_writes_them(limits: list[Any], writt
     assert [str(status.limit) for status in await RateLimiter(*limits).peek("ada")] == written
 
 
+class FixedWindows(MemoryStore):
+    """A store that counts in one way only."""
+
+    strategies = ("fixed-window",)
+
+
+async def test_a_store_may_know_some_strategies_only() -> None:
+    assert await RateLimiter("5/minute", store=FixedWindows(), strategy="fixed-window").hit("ada")
+
+
+@pytest.mark.parametrize("limit", ["1000000000000/minute", "1/1000000000000 seconds"])
+async def test_the_largest_limit(limit: str) -> None:
+    assert await RateLimiter(limit).hit("ada")
+
+
 @pytest.mark.parametrize(
     ("limits", "options", "message"),
     [
@@ -62,6 +77,11 @@ async def test_limits_as_the_limits_package_writes_them(limits: list[Any], writt
             ["5/minute"],
             {"strategy": "token-bucket"},
             r"RateLimiter\(strategy=\) .*write one of fixed-window, gcra, moving-window, sliding-window-counter",
+        ),
+        (
+            ["5/minute"],
+            {"store": FixedWindows(), "strategy": "gcra"},
+            r"RateLimiter\(strategy=\) got 'gcra': its store knows fixed-window$",
         ),
         (
             ["5/minute"],
