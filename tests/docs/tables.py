@@ -8,8 +8,12 @@ import asgisec
 from asgisec import RateLimit, errors
 from asgisec.errors import ConfigError, SecurityError
 from asgisec.presets import RECOMMENDED_ORDER
+from tests.mutation.argued import recorded
+from tests.mutation.parts import MUTATED
 
 _BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+_NOTICED = ("killed", "timeout")
 
 
 def public() -> dict[str, Any]:
@@ -28,6 +32,15 @@ def order() -> list[list[str]]:
     return [
         [str(place), f"[`{policy.__name__}`]({page_of(policy)})", reason]
         for place, (policy, reason) in enumerate(RECOMMENDED_ORDER, start=1)
+    ]
+
+
+def mutants() -> list[list[str]]:
+    """Return for each part that `make mutants` changes how many changes were noticed, and how many are argued."""
+    found = recorded()
+    return [
+        [what, *(str(sum(found[part].get(end, 0) for end in ends)) for ends in (("mutants",), _NOTICED, ("argued",)))]
+        for part, what in MUTATED.items()
     ]
 
 

@@ -129,6 +129,10 @@ def test_the_order_is_the_recommended_order() -> None:
     assert rows(section(DOCS / "order.md", "The order of policies")) == tables.order()
 
 
+def test_the_changes_that_tests_notice_are_those_of_the_last_run() -> None:
+    assert rows(section(DOCS / "security-model.md", "Whether the tests notice")) == tables.mutants()
+
+
 def test_messages() -> None:
     shown = rows(section(DOCS / "errors.md", "Wrong configuration"))
     assert shown == [tables.message(code) for code, _ in shown]

@@ -67,4 +67,6 @@ if __name__ == "__main__":
     write_table(DOCS / "errors.md", wrong[0], [tables.message(code) for code, _ in wrong])
     write_table(DOCS / "errors.md", kinds[0], tables.refusals())
     write_table(DOCS / "order.md", rows(section(DOCS / "order.md", "The order of policies"))[0], tables.order())
+    noticed = rows(section(DOCS / "security-model.md", "Whether the tests notice"))
+    write_table(DOCS / "security-model.md", noticed[0], tables.mutants())
     figures.write()

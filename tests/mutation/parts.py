@@ -103,12 +103,11 @@ PARTS = {
             "two_guards",
         ),
         wider=(
-            "tests/policies/rate_limit/test_faults.py",
-            "tests/policies/rate_limit/test_spellings.py",
+            "tests/policies/rate_limit",
+            "tests/stores/test_rate_limits.py",
             "tests/stores/test_rate_limits_model.py",
-            "tests/test_events.py",
         ),
-        wider_deselected=("valkey", "frameworks", "frozen", "unrelated_route", "late_answers", "any_text"),
+        wider_deselected=("valkey", "example", "faults", "fill_the_memory", "frameworks", "two_guards"),
     ),
     "tokens": Part(
         files=("asgisec/tokens/*.py",),
