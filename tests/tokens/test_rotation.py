@@ -12,7 +12,7 @@ from jwt.algorithms import OKPAlgorithm
 from asgisec.errors import ConfigError, InvalidToken
 from asgisec.tokens import KeySet
 from tests.tokens.issuing import Clock
-from tests.tokens.minting import CLAIMS, SECRET, verifier
+from tests.tokens.minting import CLAIMS, SECRET, minted, verifier
 
 PEM = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
@@ -138,3 +138,9 @@ def test_the_next_key_that_can_sign_takes_the_place_of_one_that_is_removed() -> 
     keys.remove("old")
     keys.remove("theirs")
     verifier(keys).verify(keys.sign(CLAIMS))
+
+
+def test_a_token_that_names_no_key_is_of_the_only_one_of_its_algorithm() -> None:
+    keys = KeySet.from_secret(SECRET, kid="k1")
+    token = minted(header={"alg": "HS256", "typ": "at+jwt"}, keys=keys)
+    assert verifier(keys).verify(token).subject == CLAIMS["sub"]
