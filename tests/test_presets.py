@@ -432,7 +432,8 @@ for name, framework in FRAMEWORKS.items():
     try:
         uvicorn.run(app, port=0)
     except SystemExit as stopped:
-        print("stopped", name, stopped.code, file=sys.stderr)
+        # In one piece: a thread of Litestar's writes its log there, too.
+        sys.stderr.write(f"stopped {name} {stopped.code}\\n")
 """
         command = [sys.executable, "-c", code]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)  # noqa: S603 - this very interpreter
