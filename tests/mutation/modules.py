@@ -40,7 +40,7 @@ def tried(name: str, part: Part, work: Path, processes: int) -> tuple[dict[str, 
     _set_up(place, part.files, part.tests, part.deselected)
     lived = _alive(_verdicts(place))
     _try(place, processes)
-    if lived := [label for label in lived if label in _verdicts(place)]:
+    if lived := [label for label in _alive(_verdicts(place)) if label in lived]:
         _try(place, processes, *lived)
     verdicts = _verdicts(place)
     if alive := _alive(verdicts):
