@@ -71,6 +71,7 @@ def serving(request_id: str) -> Iterator[None]:
     """Be inside of a request with this id."""
     trace = new_trace(Trace)
     trace.request_id = request_id
+    trace.inbound = trace.begun = None
     token = current.set(trace)
     yield
     current.reset(token)
