@@ -219,6 +219,7 @@ async def test_a_place_is_kept_in_no_request_s_name(
     places = Places("RateLimit", "crowd", 1, store, "deny")
     trace = new_trace(Trace)
     trace.request_id = "the request"
+    trace.inbound = trace.begun = None
     token = current.set(trace)
     held = places.attempt("ada")
     assert await taken(places, held)
